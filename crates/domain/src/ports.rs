@@ -1,0 +1,23 @@
+//! The ports: what the services need of the world, each with a contract suite in `eventflow_testkit` that every
+//! adapter passes.
+
+mod blobs;
+mod bus;
+mod clock;
+mod invoker;
+mod registry;
+mod runtime;
+mod store;
+
+pub use blobs::{BlobInfo, BlobKey, Blobs, ByteStream};
+pub use bus::{Bus, Delivery, Live, Message, Topic};
+pub use clock::Clock;
+pub use invoker::{CallBody, Invoker, ProxyCall, SyncAnswer, SyncCall};
+pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
+pub use runtime::{Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport, Upgraded};
+pub use store::{
+    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionPage, FunctionRow,
+    FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease, LogQuery, LogStore,
+    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Start, Store,
+    Swept, WindowStats,
+};

@@ -1,0 +1,1 @@
+//! eventflow-e2e
