@@ -1,12 +1,15 @@
 ;; Hello in the lean ABI (docs/wasm-abi.md): no WASI, no libc, one page of memory; a call costs microseconds.
 ;; The payload is a name; an empty one greets the world.
 (module
+  ;; eventflow.log(level, ptr, len): a line of the call's log; level 2 is "info".
+  (import "eventflow" "log" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)
 
-  ;; 0..32: the constants; from 1024 on: what ef_alloc hands out.
+  ;; 0..64: the constants; from 1024 on: what ef_alloc hands out.
   (data (i32.const 0) "Hello, ")
   (data (i32.const 8) "world")
   (data (i32.const 16) "!\n")
+  (data (i32.const 24) "saying hello")
   (global $free (mut i32) (i32.const 1024))
 
   ;; ef_alloc(len) -> ptr: room for `len` bytes. Nothing is given back: every call has a fresh instance.
@@ -33,6 +36,7 @@
   (func (export "ef_handle") (param $ptr i32) (param $len i32) (result i64)
     (local $out i32)
     (local $at i32)
+    (call $log (i32.const 2) (i32.const 24) (i32.const 12))
     (if (i32.eqz (local.get $len))
       (then
         (local.set $ptr (i32.const 8))

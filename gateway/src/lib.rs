@@ -1,1 +1,38 @@
-//! eventflow-gateway
+//! One port for every protocol: gRPC and grpc-web are handed to the services, REST is transcoded from the
+//! contract's annotations, function URLs are passed through.
+//!
+//! ```text
+//!             ┌ outer: context, Host/Origin, limits, panics, problem+json, metrics
+//!             │   ┌ CORS
+//!   request ──┴───┼──▶ gRPC, grpc-web ─────────────────────▶ tonic Routes ◀─┐
+//!                 ├──▶ …/functions/{name}:invoke ──▶ InvokeApi              │ in process, or a channel
+//!                 ├──▶ /v1, /auth ──▶ transcoder (prost-reflect) ───────────┘
+//!                 ├──▶ /fn/{namespace}/{name}/… ──▶ ProxyApi
+//!                 └──▶ /healthz /readyz /metrics /openapi.json, the UI
+//! ```
+//!
+//! It knows no store and no runtime, and decides nothing about functions: credentials are passed on, and judged
+//! by the services.
+
+mod body;
+mod config;
+mod context;
+mod deps;
+mod health;
+mod hop;
+mod invoke;
+mod layers;
+mod openapi;
+mod problem;
+mod proxy;
+mod router;
+mod server;
+mod transcode;
+
+pub use config::{GatewayConfig, Hosts};
+pub use context::ClientAddress;
+pub use deps::{Deps, InvokeAnswer, InvokeApi, Metrics, Observed, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
+pub use problem::{Problem, http_status};
+pub use router::{router, router_for};
+pub use server::{ServerConfig, serve};
+pub use transcode::{TableError, Upstream};

@@ -64,7 +64,8 @@ fn generate(root: &Path, output: &Path) -> Result<usize> {
     let path = output.join(DESCRIPTOR);
     fs::write(&path, &descriptor).with_context(|| format!("failed to write {}", path.display()))?;
 
-    let set = FileDescriptorSet::decode(descriptor.as_slice()).context("failed to read the descriptor set back")?;
+    let set =
+        FileDescriptorSet::decode(descriptor.as_slice()).context("failed to read the descriptor set back")?;
     tonic_prost_build::configure()
         .bytes(".")
         .emit_rerun_if_changed(false)
@@ -140,7 +141,10 @@ mod tests {
         generate(root.path(), &output).expect("generated");
 
         let descriptor = fs::read(output.join(DESCRIPTOR)).expect("the descriptor");
-        assert!(descriptor.windows(11).any(|bytes| bytes == b"/v1/find-me"), "the path of the option is lost");
+        assert!(
+            descriptor.windows(11).any(|bytes| bytes == b"/v1/find-me"),
+            "the path of the option is lost"
+        );
         let rust = fs::read_to_string(output.join("t.rs")).expect("the code");
         assert!(rust.contains("::prost::bytes::Bytes"), "payloads are shared, not copied");
     }

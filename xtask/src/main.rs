@@ -45,7 +45,10 @@ fn main() -> ExitCode {
 }
 
 /// Prints one line for the person at the terminal.
-#[expect(clippy::print_stderr, reason = "a command line tool speaks to its user; this is the one place where it does")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line tool speaks to its user; this is the one place where it does"
+)]
 fn tell(line: &str) {
     eprintln!("{line}");
 }

@@ -1,1 +1,13 @@
-//! eventflow-bus
+//! Adapters of the port [`Bus`](eventflow_domain::ports::Bus): transport of work to workers, and live news to whoever
+//! listens. A bus is never the record: wiping it loses nothing.
+//!
+//! ```text
+//!   relay ──publish──▶ queue of a function ──fetch──▶ in flight ──ack──▶ forgotten
+//!                        ▲        │                      │
+//!                        │        └─▶ active()           │ nak
+//!                        └───────── delayed ◀────────────┘
+//! ```
+
+pub mod in_memory;
+
+pub use in_memory::InMemoryBus;

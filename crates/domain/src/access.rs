@@ -59,8 +59,11 @@ impl Role {
         let least = match permission {
             P::FunctionsRead | P::InvocationsRead | P::LogsRead => Self::Viewer,
             P::FunctionsInvoke => Self::Invoker,
-            P::FunctionsWrite | P::InvocationsWrite | P::ArtifactsWrite | P::ConfigsRead => Self::Developer,
-            P::ConfigsWrite => Self::Developer,
+            P::FunctionsWrite
+            | P::InvocationsWrite
+            | P::ArtifactsWrite
+            | P::ConfigsRead
+            | P::ConfigsWrite => Self::Developer,
         };
         self >= least
     }
@@ -94,7 +97,8 @@ impl Caller {
 
     pub fn may(&self, permission: Permission, namespace: &Namespace) -> bool {
         self.grants.iter().any(|grant| {
-            grant.role.allows(permission) && grant.namespace.as_ref().is_none_or(|granted| granted == namespace)
+            grant.role.allows(permission)
+                && grant.namespace.as_ref().is_none_or(|granted| granted == namespace)
         })
     }
 
@@ -120,8 +124,10 @@ mod tests {
     fn a_grant_counts_in_its_namespace_only() {
         let here: Namespace = "here".parse().expect("a name");
         let there: Namespace = "there".parse().expect("a name");
-        let caller =
-            Caller { subject: "a".into(), grants: vec![Grant { namespace: Some(here.clone()), role: Role::Invoker }] };
+        let caller = Caller {
+            subject: "a".into(),
+            grants: vec![Grant { namespace: Some(here.clone()), role: Role::Invoker }],
+        };
         assert!(caller.may(Permission::FunctionsInvoke, &here));
         assert!(!caller.may(Permission::FunctionsInvoke, &there));
         assert!(!caller.may(Permission::FunctionsWrite, &here));

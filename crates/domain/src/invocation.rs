@@ -70,7 +70,11 @@ impl Stored {
     pub const NOTHING: Self = Self { body: Body::None, size: 0, content_type: None };
 
     pub fn inline(content: Content) -> Self {
-        Self { size: content.bytes.len() as u64, body: Body::Inline(content.bytes), content_type: content.content_type }
+        Self {
+            size: content.bytes.len() as u64,
+            body: Body::Inline(content.bytes),
+            content_type: content.content_type,
+        }
     }
 }
 
@@ -166,7 +170,11 @@ impl Reason {
     pub fn retryable(self) -> bool {
         !matches!(
             self,
-            Self::ClientError | Self::ResultTooLarge | Self::Expired | Self::FunctionDeleted | Self::Cancelled
+            Self::ClientError
+                | Self::ResultTooLarge
+                | Self::Expired
+                | Self::FunctionDeleted
+                | Self::Cancelled
         )
     }
 }

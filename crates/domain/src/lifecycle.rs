@@ -162,7 +162,8 @@ pub enum Refused {
     WrongState(State),
 }
 
-type Stepped = Result<(Lifecycle, Vec<Effect>), Refused>;
+type Next = (Lifecycle, Vec<Effect>);
+type Stepped = Result<Next, Refused>;
 
 /// The next state and what must happen with it. Pure: no clock, no randomness, no I/O.
 pub fn step(life: Lifecycle, event: Event, policy: &Policy, now: Timestamp) -> Stepped {
@@ -173,13 +174,18 @@ pub fn step(life: Lifecycle, event: Event, policy: &Policy, now: Timestamp) -> S
         Event::Claim => claim(life, now),
         Event::Settle { epoch, verdict, jitter } => {
             fence(&life, epoch)?;
-            settle(life, verdict, jitter, policy, now)
+            Ok(settle(life, verdict, jitter, policy, now))
         }
         Event::LeaseLost { epoch } => {
             fence(&life, epoch)?;
-            lost(life, Failure::new(Reason::Lost, "the worker was lost while it ran the call"), policy, now)
+            Ok(lost(
+                life,
+                Failure::new(Reason::Lost, "the worker was lost while it ran the call"),
+                policy,
+                now,
+            ))
         }
-        Event::Cancel => cancel(life),
+        Event::Cancel => Ok(cancel(life)),
         Event::Expire => match life.state {
             State::Queued | State::Retrying => Ok(finish(
                 life,
@@ -192,8 +198,7 @@ pub fn step(life: Lifecycle, event: Event, policy: &Policy, now: Timestamp) -> S
         Event::FunctionDeleted => {
             let failure = Failure::new(Reason::FunctionDeleted, "the function was deleted");
             if life.state == State::Running {
-                let (life, effects) = cancel(life)?;
-                return Ok((life, effects));
+                return Ok(cancel(life));
             }
             Ok(finish(life, State::Cancelled, Some(failure), vec![Effect::Unpublish]))
         }
@@ -223,14 +228,14 @@ fn claim(mut life: Lifecycle, now: Timestamp) -> Stepped {
     }
 }
 
-fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: Timestamp) -> Stepped {
+fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: Timestamp) -> Next {
     let close = |outcome, failure| Effect::CloseAttempt { outcome, failure };
     match verdict {
-        Verdict::Succeeded => Ok(finish(life, State::Succeeded, None, vec![close(State::Succeeded, None)])),
+        Verdict::Succeeded => finish(life, State::Succeeded, None, vec![close(State::Succeeded, None)]),
         Verdict::Cancelled => {
             let failure = Failure::new(Reason::Cancelled, "cancelled while it ran");
             let effects = vec![close(State::Cancelled, Some(failure.clone()))];
-            Ok(finish(life, State::Cancelled, Some(failure), effects))
+            finish(life, State::Cancelled, Some(failure), effects)
         }
         Verdict::Released => {
             lost(life, Failure::new(Reason::Lost, "given back by a worker that was stopping"), policy, now)
@@ -240,11 +245,11 @@ fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: 
             let failed = life.attempts.saturating_sub(life.lost);
             let effects = vec![close(State::Failed, Some(failure.clone()))];
             if life.cancel_requested || !failure.reason.retryable() || failed >= policy.retry.max_attempts {
-                return Ok(fail(life, failure, effects));
+                return fail(life, failure, effects);
             }
             let backoff = policy.retry.backoff.wait(failed, f64::from(jitter.min(1000)) / 1000.0);
             let wait = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
-            Ok(requeue(life, State::Retrying, wait.min(MAX_RETRY_AFTER), now, effects))
+            requeue(life, State::Retrying, wait.min(MAX_RETRY_AFTER), now, effects)
         }
     }
 }
@@ -252,27 +257,27 @@ fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: 
 /// A function that answers `Retry-After: 1 year` is not believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-fn lost(mut life: Lifecycle, failure: Failure, policy: &Policy, now: Timestamp) -> Stepped {
+fn lost(mut life: Lifecycle, failure: Failure, policy: &Policy, now: Timestamp) -> Next {
     life.lost += 1;
     let effects = vec![Effect::CloseAttempt { outcome: State::Failed, failure: Some(failure.clone()) }];
     if life.cancel_requested {
         let cancelled = Failure::new(Reason::Cancelled, "cancelled; the worker was lost meanwhile");
-        return Ok(finish(life, State::Cancelled, Some(cancelled), effects));
+        return finish(life, State::Cancelled, Some(cancelled), effects);
     }
     if life.lost > policy.max_lost {
-        return Ok(fail(life, failure, effects));
+        return fail(life, failure, effects);
     }
-    Ok(requeue(life, State::Queued, Duration::ZERO, now, effects))
+    requeue(life, State::Queued, Duration::ZERO, now, effects)
 }
 
-fn cancel(mut life: Lifecycle) -> Stepped {
+fn cancel(mut life: Lifecycle) -> Next {
     if life.state == State::Running {
         let told = life.cancel_requested;
         life.cancel_requested = true;
-        return Ok((life, if told { vec![] } else { vec![Effect::TellOwner] }));
+        return (life, if told { vec![] } else { vec![Effect::TellOwner] });
     }
     let failure = Failure::new(Reason::Cancelled, "cancelled before it ran");
-    Ok(finish(life, State::Cancelled, Some(failure), vec![Effect::Unpublish]))
+    finish(life, State::Cancelled, Some(failure), vec![Effect::Unpublish])
 }
 
 fn requeue(
@@ -281,24 +286,19 @@ fn requeue(
     wait: Duration,
     now: Timestamp,
     mut effects: Vec<Effect>,
-) -> (Lifecycle, Vec<Effect>) {
+) -> Next {
     life.state = state;
     life.not_before = now + wait;
     effects.push(Effect::Publish { at: life.not_before });
     (life, effects)
 }
 
-fn fail(mut life: Lifecycle, failure: Failure, effects: Vec<Effect>) -> (Lifecycle, Vec<Effect>) {
+fn fail(mut life: Lifecycle, failure: Failure, effects: Vec<Effect>) -> Next {
     life.dead_letter = true;
     finish(life, State::Failed, Some(failure), effects)
 }
 
-fn finish(
-    mut life: Lifecycle,
-    state: State,
-    failure: Option<Failure>,
-    mut effects: Vec<Effect>,
-) -> (Lifecycle, Vec<Effect>) {
+fn finish(mut life: Lifecycle, state: State, failure: Option<Failure>, mut effects: Vec<Effect>) -> Next {
     life.state = state;
     effects.push(Effect::Finish { failure });
     (life, effects)

@@ -16,8 +16,8 @@ pub use invoker::{CallBody, Invoker, ProxyCall, SyncAnswer, SyncCall};
 pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
 pub use runtime::{Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport, Upgraded};
 pub use store::{
-    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionPage, FunctionRow,
-    FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease, LogQuery, LogStore,
-    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Start, Store,
-    Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionPage,
+    FunctionRow, FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease,
+    LogQuery, LogStore, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled,
+    Settlement, Start, Store, Swept, WindowStats,
 };

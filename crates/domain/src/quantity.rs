@@ -30,7 +30,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
 }
 
 fn try_duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1000)];
+    const UNITS: [(&str, u64); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1000)];
     let (mut rest, mut millis, mut last) = (text, 0u64, u64::MAX);
     while !rest.is_empty() {
         let (number, tail) = digits(rest)?;
@@ -54,7 +55,8 @@ pub fn format_duration(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
         if millis >= size {
-            text.push_str(&format!("{}{unit}", millis / size));
+            text.push_str(&(millis / size).to_string());
+            text.push_str(unit);
             millis %= size;
         }
     }
@@ -111,7 +113,8 @@ impl FromStr for Cpu {
             "m" => Some(whole),
             "" => whole.checked_mul(1000),
             _ => {
-                let fraction = rest.strip_prefix('.').filter(|f| (1..=3).contains(&f.len())).ok_or_else(error)?;
+                let fraction =
+                    rest.strip_prefix('.').filter(|f| (1..=3).contains(&f.len())).ok_or_else(error)?;
                 let (number, end) = digits(fraction).ok_or_else(error)?;
                 let scale = 10u64.pow(3 - fraction.len() as u32);
                 whole.checked_mul(1000).filter(|_| end.is_empty()).and_then(|w| w.checked_add(number * scale))
@@ -140,7 +143,19 @@ mod tests {
         assert_eq!(read("250ms"), Some(250));
         assert_eq!(read("1d"), Some(86_400_000));
         assert_eq!(read("0s"), Some(0));
-        for bad in ["", "5", "5x", "-1s", "1.5s", "s", "1s1s", "1s1m", "99999999999999999999s", "1 s", "18446744073709551615d"] {
+        for bad in [
+            "",
+            "5",
+            "5x",
+            "-1s",
+            "1.5s",
+            "s",
+            "1s1s",
+            "1s1m",
+            "99999999999999999999s",
+            "1 s",
+            "18446744073709551615d",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

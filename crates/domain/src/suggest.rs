@@ -30,6 +30,9 @@ mod tests {
         assert_eq!(nearest("iamge", ["image", "mode"]), Some("image"));
         assert_eq!(nearest("MaxAttempts", ["maxAttempts"]), Some("maxAttempts"));
         assert_eq!(nearest("zzz", ["image", "mode"]), None);
-        assert_eq!(unknown("field", "tiemout", ["timeout"]), "unknown field \"tiemout\", did you mean \"timeout\"?");
+        assert_eq!(
+            unknown("field", "tiemout", ["timeout"]),
+            "unknown field \"tiemout\", did you mean \"timeout\"?"
+        );
     }
 }

@@ -9,8 +9,8 @@ use crate::error::Violation;
 use crate::names::EnvName;
 use crate::quantity::{Cpu, Memory};
 use crate::spec::{
-    EnvFrom, FunctionSpec, Mode, PodOptions, PodSecurity, RecordPolicy, Resources, ResultChannel, RuntimeKind, Scale,
-    Toleration, UrlAccess,
+    EnvFrom, FunctionSpec, Mode, PodOptions, PodSecurity, RecordPolicy, Resources, ResultChannel,
+    RuntimeKind, Scale, Toleration, UrlAccess,
 };
 use fields::{Checker, Range};
 use std::collections::BTreeMap;
@@ -85,7 +85,8 @@ impl Draft {
     pub fn validate(&self) -> Result<FunctionSpec, Vec<Violation>> {
         let mut check = Checker::default();
         let runtime = self.runtime.unwrap_or(RuntimeKind::Container);
-        let mode = self.mode.unwrap_or(if self.port.is_some() { Mode::Http } else { Mode::Job });
+        let by_port = if self.port.is_some() { Mode::Http } else { Mode::Job };
+        let mode = self.mode.unwrap_or(by_port);
         let policy = self.policy(&mut check);
         let spec = FunctionSpec {
             runtime,
@@ -159,7 +160,8 @@ impl Draft {
             let field = format!("envFrom[{i}]");
             match (&source.secret, &source.config) {
                 (Some(name), None) => {
-                    sources.extend(check.name(&format!("{field}.secretRef.name"), name).map(EnvFrom::SecretRef));
+                    sources
+                        .extend(check.name(&format!("{field}.secretRef.name"), name).map(EnvFrom::SecretRef));
                 }
                 (None, Some(name)) => {
                     let field = format!("{field}.configMapRef.name");
@@ -202,7 +204,8 @@ impl Draft {
         if !self.cpu.is_empty() {
             match self.cpu.parse() {
                 Ok(Cpu(millis @ 1..=256_000)) => resources.cpu = Cpu(millis),
-                Ok(_) => check.add("resources.cpu", format!("must be from 1m to 256, is {}", fields::shown(&self.cpu))),
+                Ok(_) => check
+                    .add("resources.cpu", format!("must be from 1m to 256, is {}", fields::shown(&self.cpu))),
                 Err(error) => check.add("resources.cpu", error.to_string()),
             }
         }
@@ -211,7 +214,10 @@ impl Draft {
             match self.memory.parse::<Memory>() {
                 Ok(Memory(bytes)) if RANGE.contains(&bytes) => resources.memory = Memory(bytes),
                 Ok(_) => {
-                    check.add("resources.memory", format!("must be from 1Mi to 1024Gi, is {}", fields::shown(&self.memory)));
+                    check.add(
+                        "resources.memory",
+                        format!("must be from 1Mi to 1024Gi, is {}", fields::shown(&self.memory)),
+                    );
                 }
                 Err(error) => check.add("resources.memory", error.to_string()),
             }
@@ -223,7 +229,10 @@ impl Draft {
         let path = self.probe_path.as_ref().filter(|path| !path.is_empty())?;
         let fine = path.starts_with('/') && path.len() <= 1024 && path.bytes().all(|b| b.is_ascii_graphic());
         if !fine {
-            check.add("probe.path", format!("must be a path such as \"/healthz\", is {:?}", fields::shown(path)));
+            check.add(
+                "probe.path",
+                format!("must be a path such as \"/healthz\", is {:?}", fields::shown(path)),
+            );
         }
         fine.then(|| path.clone())
     }

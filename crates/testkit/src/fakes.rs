@@ -1,5 +1,9 @@
 //! Fakes for tests that are about one room alone.
 
+pub mod function_store;
+
+pub use function_store::MemoryFunctions;
+
 use eventflow_domain::logs::{LineFramer, Stream};
 use eventflow_domain::ports::LogSink;
 use parking_lot::Mutex;

@@ -62,7 +62,9 @@ fn respond(out: ResponseOutparam, status: u16, content_type: &str, text: &str) {
     let Ok(body) = body else { return };
     if let Ok(mut stream) = body.write() {
         // A caller that went away is no failure of ours; there is nobody left to tell.
-        if let Err(error) = stream.write_all(text.as_bytes()).and_then(|()| Write::flush(&mut stream)) {
+        if let Err(error) =
+            stream.write_all(text.as_bytes()).and_then(|()| std::io::Write::flush(&mut stream))
+        {
             eprintln!("failed to send the answer: {error}");
         }
     }

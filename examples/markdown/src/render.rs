@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn links_that_would_run_script_lose_their_target() {
-        for target in ["javascript:alert(1)", "JaVaScRiPt:x", "<java\tscript:x>", "data:text/html,x", "vbscript:x"] {
+        for target in
+            ["javascript:alert(1)", "JaVaScRiPt:x", "<java\tscript:x>", "data:text/html,x", "vbscript:x"]
+        {
             let html = fragment(&format!("[click]({target})"));
             assert!(!html.to_lowercase().contains("script:") && !html.contains("data:"), "{target}: {html}");
         }
@@ -119,7 +121,8 @@ mod tests {
 
     #[test]
     fn ordinary_links_stay() {
-        for target in ["https://example.org/a:b", "/a:b", "chapter.html#s", "mailto:a@example.org", "?q=a:b"] {
+        for target in ["https://example.org/a:b", "/a:b", "chapter.html#s", "mailto:a@example.org", "?q=a:b"]
+        {
             let html = fragment(&format!("[click]({target})"));
             assert!(html.contains(&format!("href=\"{target}\"")), "{target}: {html}");
         }

@@ -26,7 +26,10 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let mut input = Vec::new();
-    io::stdin().take(LIMIT + 1).read_to_end(&mut input).map_err(|error| format!("failed to read the image: {error}"))?;
+    io::stdin()
+        .take(LIMIT + 1)
+        .read_to_end(&mut input)
+        .map_err(|error| format!("failed to read the image: {error}"))?;
     if input.len() as u64 > LIMIT {
         return Err(format!("the image is larger than {LIMIT} bytes"));
     }

@@ -45,13 +45,14 @@ impl Settings {
 
 /// Decodes, turns the picture upright, shrinks it and encodes it. A picture that is small enough is not enlarged.
 pub fn make(input: &[u8], settings: &Settings) -> Result<Thumbnail, String> {
-    let mut reader = ImageReader::new(Cursor::new(input)).with_guessed_format().map_err(|error| error.to_string())?;
+    let mut reader =
+        ImageReader::new(Cursor::new(input)).with_guessed_format().map_err(|error| error.to_string())?;
     let format = reader.format().ok_or("the payload is neither a PNG nor a JPEG image")?;
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(|error| format!("failed to read the image: {error}"))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture =
-        DynamicImage::from_decoder(decoder).map_err(|error| format!("failed to decode the image: {error}"))?;
+    let mut picture = DynamicImage::from_decoder(decoder)
+        .map_err(|error| format!("failed to decode the image: {error}"))?;
     picture.apply_orientation(orientation);
 
     let from = (picture.width(), picture.height());

@@ -41,7 +41,12 @@ fn exhausted_attempts_make_a_dead_letter() {
     assert_eq!(life.state, State::Retrying);
     let life = run(
         &policy,
-        [Event::Claim, settle(1, failed(Reason::ExitCode)), Event::Claim, settle(2, failed(Reason::ExitCode))],
+        [
+            Event::Claim,
+            settle(1, failed(Reason::ExitCode)),
+            Event::Claim,
+            settle(2, failed(Reason::ExitCode)),
+        ],
     );
     assert_eq!((life.state, life.attempts, life.dead_letter), (State::Failed, 2, true));
 }
@@ -74,8 +79,10 @@ fn a_lost_attempt_is_queued_again_without_using_up_a_retry() {
     let policy = policy(1, 1);
     let life = run(&policy, [Event::Claim, Event::LeaseLost { epoch: Epoch(1) }]);
     assert_eq!((life.state, life.attempts, life.lost), (State::Queued, 1, 1));
-    let life =
-        run(&policy, [Event::Claim, Event::LeaseLost { epoch: Epoch(1) }, Event::Claim, settle(2, Verdict::Succeeded)]);
+    let life = run(
+        &policy,
+        [Event::Claim, Event::LeaseLost { epoch: Epoch(1) }, Event::Claim, settle(2, Verdict::Succeeded)],
+    );
     assert_eq!(life.state, State::Succeeded);
     let lost_twice = [
         Event::Claim,

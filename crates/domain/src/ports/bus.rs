@@ -31,11 +31,20 @@ pub struct Delivery {
 /// What is told live, to whoever listens now. May be lost: the store is what is true.
 #[derive(Debug, Clone)]
 pub enum Live {
-    LogLines { function: FunctionKey, lines: Vec<FunctionLogLine> },
+    LogLines {
+        function: FunctionKey,
+        lines: Vec<FunctionLogLine>,
+    },
     /// The owner of this running call should end it.
-    CancelRequested { invocation: InvocationId },
+    CancelRequested {
+        invocation: InvocationId,
+    },
     /// The record changed its state.
-    Changed { invocation: InvocationId, function: FunctionKey, state: State },
+    Changed {
+        invocation: InvocationId,
+        function: FunctionKey,
+        state: State,
+    },
 }
 
 /// What to listen to.

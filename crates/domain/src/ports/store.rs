@@ -10,8 +10,8 @@ pub use configs::{ConfigData, ConfigEntry, ConfigKind, ConfigStore};
 pub use functions::{FunctionPage, FunctionRow, FunctionStore};
 pub use invocations::{
     Accepted, Claim, ClaimRequest, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease,
-    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Start, Swept,
-    WindowStats,
+    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Start,
+    Swept, WindowStats,
 };
 pub use logs::{LogQuery, LogStore};
 

@@ -28,7 +28,8 @@ impl Draft {
                 Range { min: Duration::from_secs(1), max: 30 * DAY },
             ),
         };
-        let concurrency = self.concurrency.and_then(|n| check.whole("concurrency", n, 1..=10_000)).map(|n| n as u32);
+        let concurrency =
+            self.concurrency.and_then(|n| check.whole("concurrency", n, 1..=10_000)).map(|n| n as u32);
         Policy { retry: self.retry_policy(check, &queue), concurrency, queue }
     }
 

@@ -26,7 +26,6 @@ impl Exit {
 
     /// The exit code of the process. After a second signal the process ends inside this call: returning from
     /// `main` would wait for the blocking threads of the runtime, which is what the person did not want.
-    #[expect(clippy::exit, reason = "a second signal exits at once; nothing else in the workspace may")]
     pub fn finish(self) -> ExitCode {
         if matches!(self, Self::Forced(_)) {
             std::process::exit(self.code().into());

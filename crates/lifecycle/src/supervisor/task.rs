@@ -74,7 +74,7 @@ pub(super) fn ended(shared: &Shared, name: &'static str, on_exit: OnExit, error:
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A task that lived this long starts over with the first pause.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 /// Starts a task again whenever it ends, after a pause that doubles from 100 ms to 30 s.
 pub(super) async fn restarting<F>(

@@ -113,6 +113,16 @@ async fn a_second_signal_exits_at_once() {
     assert_eq!((exit.code(), began.elapsed()), (130, Duration::ZERO));
 }
 
+#[tokio::test]
+async fn a_real_sigterm_shuts_down() {
+    let signals = Signals::system().expect("handlers");
+    let supervisor = supervisor();
+    let draining = supervisor.handle().draining();
+    supervisor.spawn("server", OnExit::Shutdown, async move { draining.cancelled().await });
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).expect("sent");
+    assert_eq!(supervisor.run(signals).await, Exit::Clean);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_death_of_a_task_while_draining_is_no_failure() {
     let supervisor = supervisor();

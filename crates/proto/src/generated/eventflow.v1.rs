@@ -1796,7 +1796,7 @@ pub struct Function {
     /// Output only. Warm copies that take requests.
     #[prost(int32, tag = "49")]
     pub ready_copies: i32,
-    /// Output only. Figures of recent calls; in GetFunction and WatchFunctions only.
+    /// Output only. Figures of recent calls; in GetFunction only.
     #[prost(message, optional, tag = "50")]
     pub stats: ::core::option::Option<FunctionStats>,
 }

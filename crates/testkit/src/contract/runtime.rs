@@ -17,8 +17,9 @@ pub use ends::{
     retired_code_runs_again_after_prepare,
 };
 pub use results::{
-    a_job_gives_back_its_payload, a_non_zero_exit_is_a_failure_with_its_code, a_run_leaves_nothing_for_the_next,
-    only_the_given_environment_is_seen, printing_a_lot_stays_bounded, what_is_printed_is_captured_by_stream,
+    a_job_gives_back_its_payload, a_non_zero_exit_is_a_failure_with_its_code,
+    a_run_leaves_nothing_for_the_next, only_the_given_environment_is_seen, printing_a_lot_stays_bounded,
+    what_is_printed_is_captured_by_stream,
 };
 pub use sinks::CountingSink;
 

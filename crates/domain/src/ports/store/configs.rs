@@ -54,5 +54,6 @@ pub trait ConfigStore: Debug + Send + Sync {
     async fn config_list(&self, kind: ConfigKind, namespace: &Namespace) -> Result<Vec<ConfigEntry>>;
 
     /// Whether there was one.
-    async fn config_delete(&self, kind: ConfigKind, namespace: &Namespace, name: &ConfigName) -> Result<bool>;
+    async fn config_delete(&self, kind: ConfigKind, namespace: &Namespace, name: &ConfigName)
+    -> Result<bool>;
 }

@@ -92,7 +92,9 @@ pub struct Lease {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    Held { cancel_requested: bool },
+    Held {
+        cancel_requested: bool,
+    },
     /// No longer ours: end the run, its result will be refused.
     Gone,
 }
@@ -232,7 +234,12 @@ pub trait InvocationStore: Debug + Send + Sync {
     ) -> Result<u64>;
 
     /// Claims calls for a worker; one answer for each request, in order.
-    async fn claim(&self, requests: Vec<ClaimRequest>, worker: &WorkerId, lease: Duration) -> Result<Vec<Claim>>;
+    async fn claim(
+        &self,
+        requests: Vec<ClaimRequest>,
+        worker: &WorkerId,
+        lease: Duration,
+    ) -> Result<Vec<Claim>>;
 
     /// Renews leases; one answer for each, in order.
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>>;
@@ -243,7 +250,13 @@ pub trait InvocationStore: Debug + Send + Sync {
     /// Takes RUNNING records whose lease ran out (of any worker but `alive`, at once, where `others_dead`: the
     /// local shape, where no other process can be alive). Each is queued again or failed, as
     /// [`crate::lifecycle::Event::LeaseLost`] says.
-    async fn sweep(&self, alive: &WorkerId, others_dead: bool, policy: Policy, limit: u32) -> Result<Vec<Swept>>;
+    async fn sweep(
+        &self,
+        alive: &WorkerId,
+        others_dead: bool,
+        policy: Policy,
+        limit: u32,
+    ) -> Result<Vec<Swept>>;
 
     /// Ends waiting records older than `max_age` as FAILED Expired. Returns them.
     async fn expire(&self, function: &FunctionKey, max_age: Duration, limit: u32) -> Result<Vec<Swept>>;

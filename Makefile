@@ -1,0 +1,42 @@
+# Thin verbs; what they do is in scripts/ and xtask/.
+.DEFAULT_GOAL := help
+.PHONY: help run stop logs demo setup examples test test-function lint gen bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+run: ## build EventFlow and the examples, start it on 127.0.0.1:8080 and say what to try
+	@scripts/run.sh start
+
+stop: ## stop what `make run` started
+	@scripts/run.sh stop
+
+logs: ## follow the log of what `make run` started
+	@scripts/run.sh logs
+
+demo: ## walk through the tour, on a server of its own
+	@scripts/demo.sh
+
+setup: ## install what the other verbs need
+	@scripts/setup.sh test && scripts/tools.sh
+
+examples: ## build the example functions
+	@scripts/setup.sh run && scripts/examples.sh
+
+test: ## run every tier of tests; the last line counts them
+	@scripts/test.sh
+
+test-function: ## apply, invoke, read and delete a function on the EventFlow at $EVENTFLOW_URL
+	@scripts/test-function.sh
+
+lint: ## check format, lints, layering, generated code and the API's style
+	@scripts/lint.sh
+
+gen: ## generate what is committed from proto/
+	@cargo xtask codegen
+
+bench: ## measure side by side with what EventFlow is built on
+	@scripts/setup.sh bench && cargo run --release --locked --package eventflow-bench
+
+clean: ## remove what was built, but no data and no tools
+	@cargo clean --quiet && rm -rf examples/target examples/*/*.wasm

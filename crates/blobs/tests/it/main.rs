@@ -1,0 +1,5 @@
+#![cfg(test)]
+
+mod collect;
+mod folder;
+mod fsync;

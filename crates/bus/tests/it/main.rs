@@ -1,0 +1,4 @@
+#![cfg(test)]
+
+mod in_memory;
+mod nothing_is_lost;

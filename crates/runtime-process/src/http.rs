@@ -1,0 +1,21 @@
+//! Http mode: warm copies of a command that serve on `$PORT`.
+//!
+//! ```text
+//!   Pools ── one per version ──▶ Pool ── slots, waiting calls, backoff ──▶ Copy ── connections, output
+//!                                 │                                         ▲
+//!                                 └── a task per copy (life.rs): start, watch, idle stop
+//! ```
+
+mod answer;
+mod connections;
+mod copy;
+mod life;
+mod output;
+mod pool;
+mod pools;
+mod request;
+mod serve;
+mod status;
+
+pub(crate) use pools::Pools;
+pub(crate) use serve::serve;

@@ -1,0 +1,99 @@
+//! Keep-alive connections to one copy.
+
+use crate::tasks::Tasks;
+use eventflow_domain::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub(super) type Sender = SendRequest<Body>;
+
+/// Servers close idle connections, many after 5 s; one that is closed under a request costs the call.
+const REUSE: Duration = Duration::from_secs(2);
+/// Until a connection that has just given its answer can take the next request.
+const READY: Duration = Duration::from_millis(50);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("failed to connect to the copy on port {port}")]
+    Connect { port: u16, source: io::Error },
+    #[error("the connection to the copy broke")]
+    Broken(#[source] hyper::Error),
+}
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    port: u16,
+    tasks: Tasks,
+    idle: Mutex<Vec<(Sender, Instant)>>,
+}
+
+impl Connections {
+    pub(super) fn new(port: u16, tasks: Tasks) -> Self {
+        Self { port, tasks, idle: Mutex::default() }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Sends a request; the sender goes back by [`Self::put_back`] once the answer has been read whole. A request
+    /// is sent again only where the connection took nothing of it.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<(Response<Incoming>, Sender), Error> {
+        while let Some(mut sender) = self.take_idle() {
+            if !matches!(tokio::time::timeout(READY, sender.ready()).await, Ok(Ok(()))) {
+                continue;
+            }
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, sender)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(Error::Broken(error.into_error())),
+                },
+            }
+        }
+        let mut sender = self.open().await?;
+        let response = sender.send_request(request).await.map_err(Error::Broken)?;
+        Ok((response, sender))
+    }
+
+    pub(super) fn put_back(&self, sender: Sender) {
+        if !sender.is_closed() {
+            self.idle.lock().push((sender, Instant::now()));
+        }
+    }
+
+    /// The one used last, since it is the least likely to be closed.
+    fn take_idle(&self) -> Option<Sender> {
+        let mut idle = self.idle.lock();
+        let now = Instant::now();
+        idle.retain(|(sender, since)| !sender.is_closed() && now.duration_since(*since) < REUSE);
+        idle.pop().map(|(sender, _)| sender)
+    }
+
+    async fn open(&self) -> Result<Sender, Error> {
+        let stream = self.connect().await.map_err(|source| Error::Connect { port: self.port, source })?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::Broken)?;
+        self.tasks.spawn(async move {
+            // Its end is told to whoever waits for an answer.
+            let _ = connection.with_upgrades().await;
+        });
+        sender.ready().await.map_err(Error::Broken)?;
+        Ok(sender)
+    }
+
+    pub(super) async fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}

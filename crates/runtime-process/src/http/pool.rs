@@ -1,0 +1,428 @@
+//! The copies of one version: which call gets which copy, how many there are, and when the next may start.
+
+use super::copy::Copy;
+use super::life;
+use super::status;
+use crate::runtime::Shared;
+use eventflow_domain::invocation::{Failure, Reason, StartKind};
+use eventflow_domain::ports::{LogSink, RuntimeReport};
+use eventflow_domain::quantity::format_duration;
+use eventflow_domain::{FunctionVersion, Readiness};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// How long `prepare` waits for the first copies before it says that they are starting.
+const PREPARE: Duration = Duration::from_secs(10);
+
+type Env = Arc<[(String, String)]>;
+type Waiter = oneshot::Sender<Result<Lease, Failure>>;
+
+pub(crate) struct Pool {
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: Mutex<State>,
+    changed: Notify,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Pool")
+            .field("function", &state.version.key)
+            .field("version", &state.version.number)
+            .field("copies", &state.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) struct State {
+    pub(super) version: Arc<FunctionVersion>,
+    /// The version is the current one: its minimum of copies is kept warm.
+    pub(super) kept: bool,
+    closed: bool,
+    /// As calls bring it: with the values of secrets and configs.
+    pub(super) env: Option<Env>,
+    pub(super) slots: Vec<Slot>,
+    starting: u32,
+    waiters: VecDeque<Waiter>,
+    /// Crashes and failed starts since a copy last ran well.
+    pub(super) failures: u32,
+    pub(super) last_failure: Option<Failure>,
+    not_before: Instant,
+    timer: bool,
+}
+
+pub(super) struct Slot {
+    copy: Arc<Copy>,
+    in_flight: u32,
+    /// Takes no more calls; ends with its last.
+    pub(super) draining: bool,
+    idle_since: Instant,
+    /// Has just come up, for calls that waited for it.
+    fresh: bool,
+}
+
+impl State {
+    fn min(&self) -> u32 {
+        // Values from secrets come with calls, so such a function starts with its first one.
+        let startable = self.env.is_some() || self.version.spec.env_from.is_empty();
+        if self.kept && startable { self.version.spec.scale.min() } else { 0 }
+    }
+
+    pub(super) fn wanted(&self) -> u32 {
+        let scale = self.version.spec.scale;
+        let calls = self.waiters.len() as u32 + self.slots.iter().map(|slot| slot.in_flight).sum::<u32>();
+        calls.div_ceil(scale.per_copy().max(1)).max(self.min()).min(scale.max())
+    }
+
+    pub(super) fn ready(&self) -> u32 {
+        self.slots.iter().filter(|slot| !slot.draining).count() as u32
+    }
+
+    /// The copy with the fewest calls, the oldest among equals: the others become idle and stop.
+    fn pick(&mut self) -> Option<&mut Slot> {
+        let most = self.version.spec.scale.per_copy().max(1);
+        let free = self.slots.iter_mut().filter(|slot| !slot.draining && slot.in_flight < most);
+        free.min_by_key(|slot| slot.in_flight)
+    }
+
+    pub(super) fn slot(&mut self, copy: &Copy) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.copy.id == copy.id)
+    }
+
+    /// Copies that were started with other values are not used any more.
+    fn adopt(&mut self, env: &Env) {
+        if self.env.as_ref().is_some_and(|known| Arc::ptr_eq(known, env) || known == env) {
+            return;
+        }
+        self.env = Some(Arc::clone(env));
+        self.slots.iter_mut().filter(|slot| slot.copy.env != *env).for_each(Slot::drain);
+    }
+}
+
+impl Slot {
+    fn drain(&mut self) {
+        self.draining = true;
+        if self.in_flight == 0 {
+            self.copy.end.cancel();
+        }
+    }
+
+    fn grant(&mut self) -> (Arc<Copy>, StartKind) {
+        self.in_flight += 1;
+        (Arc::clone(&self.copy), if self.fresh { StartKind::Cold } else { StartKind::Warm })
+    }
+}
+
+impl Pool {
+    pub(super) fn new(shared: Arc<Shared>, version: &Arc<FunctionVersion>) -> Self {
+        let state = State {
+            version: Arc::clone(version),
+            kept: false,
+            closed: false,
+            env: None,
+            slots: Vec::new(),
+            starting: 0,
+            waiters: VecDeque::new(),
+            failures: 0,
+            last_failure: None,
+            not_before: Instant::now(),
+            timer: false,
+        };
+        Self { shared, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    pub(super) fn in_use(&self) -> bool {
+        let state = self.state.lock();
+        state.kept || state.starting > 0 || !state.slots.is_empty() || !state.waiters.is_empty()
+    }
+
+    /// Keeps the minimum warm from here on, and waits a while for it.
+    pub(super) async fn prepare(self: &Arc<Self>, version: &Arc<FunctionVersion>) -> Readiness {
+        {
+            let mut state = self.state.lock();
+            state.version = Arc::clone(version);
+            state.kept = true;
+            self.balance(&mut state);
+        }
+        let settled = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                {
+                    let state = self.state.lock();
+                    if state.ready() >= state.min() || state.failures > 0 || state.closed {
+                        return;
+                    }
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(PREPARE, settled).await;
+        status::readiness(&self.state.lock(), self.shared.clock.now())
+    }
+
+    /// A place on a copy that runs, or on one that is started for it.
+    pub(super) async fn acquire(self: &Arc<Self>, env: &Env, patience: Duration) -> Result<Lease, Failure> {
+        let waiting = {
+            let mut state = self.state.lock();
+            if state.closed {
+                return Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired"));
+            }
+            state.adopt(env);
+            if let Some(slot) = state.pick() {
+                let (copy, start) = slot.grant();
+                drop(state);
+                return Ok(self.lease(copy, start));
+            }
+            state.waiters.retain(|waiter| !waiter.is_closed());
+            if state.waiters.len() >= self.shared.config.bounds.waiting_calls {
+                let mut failure = Failure::new(Reason::TooManyRequests, "too many calls wait for a copy");
+                failure.retry_after = Some(Duration::from_secs(1));
+                return Err(failure);
+            }
+            let (waiter, waiting) = oneshot::channel();
+            state.waiters.push_back(waiter);
+            self.balance(&mut state);
+            waiting
+        };
+        match tokio::time::timeout(patience, waiting).await {
+            Ok(Ok(granted)) => granted,
+            Ok(Err(_)) => Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired")),
+            Err(_) => Err(self.never_started(patience)),
+        }
+    }
+
+    fn never_started(&self, patience: Duration) -> Failure {
+        let why = match &self.state.lock().last_failure {
+            Some(failure) => format!("; the last start: {}", failure.message),
+            None => String::new(),
+        };
+        let patience = format_duration(patience);
+        Failure::new(Reason::StartDeadline, format!("no copy could take the call within {patience}{why}"))
+    }
+
+    fn lease(self: &Arc<Self>, copy: Arc<Copy>, start: StartKind) -> Lease {
+        Lease { pool: Arc::clone(self), copy, start, call: self.shared.next_number() }
+    }
+
+    /// Gives free places to the calls that wait, first come first served.
+    fn serve_waiting(self: &Arc<Self>) {
+        loop {
+            let (waiter, copy, start) = {
+                let mut state = self.state.lock();
+                while state.waiters.front().is_some_and(oneshot::Sender::is_closed) {
+                    state.waiters.pop_front();
+                }
+                if state.waiters.is_empty() {
+                    return;
+                }
+                let Some((copy, start)) = state.pick().map(Slot::grant) else { return };
+                let Some(waiter) = state.waiters.pop_front() else { return };
+                (waiter, copy, start)
+            };
+            // One who went away meanwhile drops the lease, which frees the place.
+            drop(waiter.send(Ok(self.lease(copy, start))));
+        }
+    }
+
+    fn release(self: &Arc<Self>, copy: &Copy) {
+        if let Some(slot) = self.state.lock().slot(copy) {
+            slot.in_flight -= 1;
+            slot.idle_since = Instant::now();
+            if slot.draining && slot.in_flight == 0 {
+                slot.copy.end.cancel();
+            }
+        }
+        self.serve_waiting();
+    }
+
+    /// Starts the copies that are missing, now or when the backoff is over.
+    fn balance(self: &Arc<Self>, state: &mut State) {
+        let missing = state.wanted().saturating_sub(state.ready() + state.starting);
+        if state.closed || missing == 0 {
+            return;
+        }
+        if Instant::now() < state.not_before {
+            if !state.timer {
+                state.timer = true;
+                self.wake_at(state.not_before);
+            }
+            return;
+        }
+        // After a failure one copy must show that it is over.
+        let count = if state.failures > 0 { 1u32.saturating_sub(state.starting) } else { missing };
+        state.starting += count;
+        for _ in 0..count {
+            self.shared.tasks.spawn(life::live(Arc::clone(self)));
+        }
+    }
+
+    fn wake_at(self: &Arc<Self>, time: Instant) {
+        let pool = Arc::clone(self);
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep_until(time) => {
+                    let mut state = pool.state.lock();
+                    state.timer = false;
+                    pool.balance(&mut state);
+                }
+                () = pool.shared.tasks.closing().cancelled() => {}
+            }
+        });
+    }
+
+    /// A copy is up.
+    pub(super) fn came_up(self: &Arc<Self>, copy: &Arc<Copy>) {
+        {
+            let mut state = self.state.lock();
+            state.starting -= 1;
+            // Started with values that have changed meanwhile, or for a version that has been retired.
+            let outdated = state.closed || state.env.as_ref().is_some_and(|env| *env != copy.env);
+            let copy = Arc::clone(copy);
+            let idle_since = Instant::now();
+            let mut slot = Slot { copy, in_flight: 0, draining: false, idle_since, fresh: true };
+            if outdated {
+                slot.drain();
+            }
+            state.slots.push(slot);
+        }
+        self.serve_waiting();
+        if let Some(slot) = self.state.lock().slot(copy) {
+            slot.fresh = false;
+        }
+        self.settled();
+    }
+
+    pub(super) fn start_failed(self: &Arc<Self>, failure: &Failure) {
+        let hopeless = {
+            let mut state = self.state.lock();
+            state.starting -= 1;
+            let alone = state.ready() + state.starting == 0;
+            let hopeless = if alone { std::mem::take(&mut state.waiters) } else { VecDeque::new() };
+            self.count_failure(&mut state, failure.clone());
+            hopeless
+        };
+        for waiter in hopeless {
+            drop(waiter.send(Err(failure.clone())));
+        }
+        self.settled();
+    }
+
+    /// A copy has ended: on our word, or by itself.
+    pub(super) fn went_down(self: &Arc<Self>, copy: &Copy, crash: Option<Failure>) {
+        {
+            let mut state = self.state.lock();
+            state.slots.retain(|slot| slot.copy.id != copy.id);
+            if let Some(crash) = crash {
+                self.count_failure(&mut state, crash);
+            }
+        }
+        self.settled();
+    }
+
+    /// A copy has run long enough to be trusted.
+    pub(super) fn runs_well(self: &Arc<Self>) {
+        let recovered = {
+            let mut state = self.state.lock();
+            state.last_failure = None;
+            std::mem::take(&mut state.failures) > 0
+        };
+        if recovered {
+            self.settled();
+        }
+    }
+
+    fn count_failure(&self, state: &mut State, failure: Failure) {
+        state.failures = state.failures.saturating_add(1);
+        let unit = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
+        state.not_before = Instant::now() + self.shared.config.restart.wait(state.failures, unit);
+        state.last_failure = Some(failure);
+    }
+
+    /// After each change of the copies: starts what is missing, and says how it stands.
+    fn settled(self: &Arc<Self>) {
+        let report = {
+            let mut state = self.state.lock();
+            self.balance(&mut state);
+            RuntimeReport {
+                uid: state.version.uid,
+                version: state.version.number,
+                readiness: status::readiness(&state, self.shared.clock.now()),
+            }
+        };
+        self.shared.observer.report(report);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether the copy is to stop because nobody needs it; else when to ask again.
+    pub(super) fn idle_stop(&self, copy: &Copy) -> Result<(), Instant> {
+        let idle = self.shared.config.idle_stop;
+        let mut state = self.state.lock();
+        let spare = state.ready() > state.min();
+        let now = Instant::now();
+        let Some(slot) = state.slot(copy) else { return Ok(()) };
+        let due = slot.idle_since + idle;
+        if slot.in_flight > 0 || slot.draining || (due <= now && !spare) {
+            return Err(now + idle);
+        }
+        if now < due {
+            return Err(due);
+        }
+        slot.draining = true;
+        Ok(())
+    }
+
+    /// Takes no more calls; copies end with their last.
+    pub(super) fn close(&self) {
+        let waiters = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            state.kept = false;
+            state.slots.iter_mut().for_each(Slot::drain);
+            std::mem::take(&mut state.waiters)
+        };
+        drop(waiters);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+}
+
+/// A call's place on a copy, free again when dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pool: Arc<Pool>,
+    pub(super) copy: Arc<Copy>,
+    pub(super) start: StartKind,
+    call: u64,
+}
+
+impl Lease {
+    pub(super) fn attach(&self, logs: Arc<dyn LogSink>) {
+        self.copy.output.attach(self.call, logs);
+    }
+
+    /// The call overran its time. What it left running in the copy shall not go on for ever: the copy takes no
+    /// more calls and ends with its last.
+    pub(super) fn overran(&self) {
+        if let Some(slot) = self.pool.state.lock().slot(&self.copy) {
+            slot.draining = true;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.copy.output.detach(self.call);
+        self.pool.release(&self.copy);
+    }
+}

@@ -1,0 +1,50 @@
+//! One request, from its place on a copy to the head of the answer.
+
+use super::answer;
+use super::connections::Error;
+use super::copy::Copy;
+use super::pool::Pool;
+use super::request;
+use crate::runtime::Shared;
+use eventflow_domain::error::Chain;
+use eventflow_domain::invocation::{Failure, Reason};
+use eventflow_domain::ports::{Call, HttpRequest, HttpResponse, LogSink};
+use eventflow_domain::quantity::format_duration;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A connection that breaks because its process died: until that is known.
+const CRASH: Duration = Duration::from_millis(300);
+
+pub(crate) async fn serve(
+    shared: &Shared,
+    pool: &Arc<Pool>,
+    call: Call,
+    request: HttpRequest,
+    logs: Arc<dyn LogSink>,
+) -> Result<HttpResponse, Failure> {
+    let lease = pool.acquire(&call.env, call.start_deadline).await?;
+    lease.attach(logs);
+    let started_at = shared.clock.now();
+    let deadline = Instant::now() + call.timeout;
+    let connections = &lease.copy.connections;
+    let request = request::build(&call, request, connections.port());
+    match tokio::time::timeout_at(deadline, connections.send(request)).await {
+        Ok(Ok((response, sender))) => Ok(answer::build(response, sender, lease, started_at, deadline)),
+        Ok(Err(error)) => Err(no_answer(&lease.copy, &error).await),
+        Err(_) => {
+            lease.overran();
+            let timeout = format_duration(call.timeout);
+            Err(Failure::new(Reason::Timeout, format!("gave no answer within its timeout of {timeout}")))
+        }
+    }
+}
+
+async fn no_answer(copy: &Copy, error: &Error) -> Failure {
+    match tokio::time::timeout(CRASH, copy.crashed()).await {
+        Ok(Some(crash)) if crash.reason == Reason::OutOfMemory => crash,
+        Ok(Some(crash)) => Failure::new(Reason::NoAnswer, format!("the process ended: {}", crash.message)),
+        Ok(None) | Err(_) => Failure::new(Reason::NoAnswer, Chain(error).to_string()),
+    }
+}

@@ -1,0 +1,305 @@
+//! Accepting calls: many in a few statements, a bad one failing alone.
+
+use super::attempts;
+use super::fault::{Fault, Outcome, is_constraint};
+use super::insert::MultiInsert;
+use super::record::{self, COLUMNS, PAYLOAD, RESULT, Record, body_apart, id_bytes};
+use super::transition::load;
+use super::writer::Tx;
+use eventflow_domain::invocation::Stored;
+use eventflow_domain::lifecycle::Lifecycle;
+use eventflow_domain::ports::{Accepted, IdempotencyKey, NewInvocation, Start};
+use eventflow_domain::{Attempt, Body, Error, ErrorKind, Invocation, InvocationId, Result, State, Timestamp};
+use sqlx::{Arguments as _, Row as _};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// One caller of `accept`.
+#[derive(Debug)]
+pub(super) struct Accept {
+    pub new: NewInvocation,
+    pub reply: oneshot::Sender<Result<Accepted>>,
+}
+
+pub(super) type Answer = Result<Accepted>;
+
+static INVOCATIONS: LazyLock<MultiInsert> =
+    LazyLock::new(|| MultiInsert::new("INSERT INTO invocations", COLUMNS, ""));
+static OUTBOX: LazyLock<MultiInsert> =
+    LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
+
+const BODY: &str = "INSERT OR REPLACE INTO bodies (invocation, part, bytes) VALUES ($1, $2, $3)";
+
+const KEY_GET: &str = "SELECT payload_hash, invocation, expires_at FROM idempotency WHERE scope = $1";
+const KEY_PUT: &str = "INSERT INTO idempotency (scope, payload_hash, invocation, expires_at) VALUES ($1, $2, $3, $4) \
+                       ON CONFLICT (scope) DO UPDATE SET payload_hash = excluded.payload_hash, \
+                       invocation = excluded.invocation, expires_at = excluded.expires_at";
+const WAITING: &str = "SELECT count(*) FROM invocations \
+                       WHERE namespace = $1 AND name = $2 AND state < 3 AND state IN (0, 2) AND function_uid = $3";
+
+/// What is to be done with one call of the group.
+enum Plan {
+    /// The next of the rows to insert.
+    Insert,
+    /// The call of this id came before with the same key.
+    Same(InvocationId),
+    Refuse(Error),
+}
+
+/// Accepts all; one answer for each, in order. `Err` is the fault of the whole group.
+pub(super) async fn all(tx: &mut Tx, news: Vec<NewInvocation>) -> Outcome<Vec<Answer>> {
+    let (mut plans, mut rows, mut keys) = (Vec::with_capacity(news.len()), Vec::new(), Vec::new());
+    let now = tx.now();
+    let mut keyed: HashMap<Arc<str>, ([u8; 32], InvocationId)> = HashMap::new();
+    for new in news {
+        let plan = match plan(tx, &new, &keyed).await? {
+            Some(plan) => plan,
+            None => {
+                if let Some(key) = new.idempotency.clone() {
+                    keyed.insert(Arc::clone(&key.scope), (key.payload_hash, new.id));
+                    keys.push((rows.len(), key));
+                }
+                rows.push(row(new, now));
+                Plan::Insert
+            }
+        };
+        plans.push(plan);
+    }
+    let inserted = insert(tx, &rows).await?;
+    for (at, key) in keys {
+        if let Some(row) = rows.get(at).filter(|_| matches!(inserted.get(at), Some(Ok(Accepted::New)))) {
+            put_key(tx, &key, row.invocation.id).await?;
+        }
+    }
+    answers(tx, plans, inserted).await
+}
+
+async fn answers(tx: &mut Tx, plans: Vec<Plan>, inserted: Vec<Answer>) -> Outcome<Vec<Answer>> {
+    let mut inserted = inserted.into_iter();
+    let mut answers = Vec::with_capacity(plans.len());
+    for plan in plans {
+        answers.push(match plan {
+            // Rows were planned in this order.
+            Plan::Insert => inserted.next().unwrap_or(Ok(Accepted::New)),
+            Plan::Refuse(error) => Err(error),
+            Plan::Same(id) => existing(tx, id).await?.ok_or_else(|| Error::invocation_not_found(id)),
+        });
+    }
+    Ok(answers)
+}
+
+/// What keeps this call from being inserted, if anything.
+async fn plan(
+    tx: &mut Tx,
+    new: &NewInvocation,
+    keyed: &HashMap<Arc<str>, ([u8; 32], InvocationId)>,
+) -> Outcome<Option<Plan>> {
+    if let Some(key) = &new.idempotency {
+        let before = match keyed.get(&key.scope) {
+            Some(&before) => Some(before),
+            None => get_key(tx, key).await?,
+        };
+        if let Some((hash, id)) = before {
+            let same = hash == key.payload_hash;
+            return Ok(Some(if same { Plan::Same(id) } else { Plan::Refuse(key_reused(id)) }));
+        }
+    }
+    if !matches!(new.start, Start::Queued { .. }) {
+        return Ok(None);
+    }
+    let waiting = waiting(tx, new).await?;
+    if waiting >= u64::from(new.queue_max) {
+        return Ok(Some(Plan::Refuse(queue_full(new))));
+    }
+    tx.waiting.set(new.function_uid, waiting + 1);
+    Ok(None)
+}
+
+fn key_reused(first: InvocationId) -> Error {
+    Error::new(ErrorKind::KeyReused, "KeyReused", "this Idempotency-Key was used before with another payload")
+        .with_metadata("invocation", first)
+}
+
+fn queue_full(new: &NewInvocation) -> Error {
+    let message = format!("the queue of function {} is full ({} calls wait)", new.function.name, new.queue_max);
+    Error::new(ErrorKind::Exhausted, "QueueFull", message)
+        .with_metadata("limit", new.queue_max)
+        .with_retry_after(Duration::from_secs(1))
+}
+
+async fn waiting(tx: &mut Tx, new: &NewInvocation) -> Outcome<u64> {
+    if let Some(count) = tx.waiting.get(new.function_uid) {
+        return Ok(count);
+    }
+    let count: i64 = sqlx::query_scalar(WAITING)
+        .bind(new.function.namespace.as_str())
+        .bind(new.function.name.as_str())
+        .bind(record::uid_bytes(new.function_uid))
+        .fetch_one(&mut tx.conn)
+        .await?;
+    let count = u64::try_from(count).unwrap_or(0);
+    tx.waiting.set(new.function_uid, count);
+    Ok(count)
+}
+
+/// The hash and call that this key stands for; expired = none.
+async fn get_key(tx: &mut Tx, key: &IdempotencyKey) -> Outcome<Option<([u8; 32], InvocationId)>> {
+    let now = tx.now();
+    let row = sqlx::query(KEY_GET).bind(Arc::clone(&key.scope)).fetch_optional(&mut tx.conn).await?;
+    let Some(row) = row.filter(|row| row.try_get::<i64, _>(2).is_ok_and(|expires| expires > now.as_micros())) else {
+        return Ok(None);
+    };
+    let hash = row.try_get::<&[u8], _>(0)?;
+    let hash = hash.try_into().map_err(|cause| Fault::corrupt("payload hash", cause))?;
+    Ok(Some((hash, record::read_id(row.try_get(1)?)?)))
+}
+
+async fn put_key(tx: &mut Tx, key: &IdempotencyKey, id: InvocationId) -> Outcome<()> {
+    sqlx::query(KEY_PUT)
+        .bind(Arc::clone(&key.scope))
+        .bind(key.payload_hash.to_vec())
+        .bind(id_bytes(id))
+        .bind(key.expires_at.as_micros())
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
+async fn existing(tx: &mut Tx, id: InvocationId) -> Outcome<Option<Accepted>> {
+    let Some(mut record) = load(tx, id).await? else {
+        return Ok(None);
+    };
+    record.hydrate(&mut tx.conn).await?;
+    record.invocation.attempts = attempts::of_call(&mut tx.conn, id).await?;
+    Ok(Some(Accepted::Existing(Box::new(record.invocation))))
+}
+
+/// The first record of a call.
+fn row(new: NewInvocation, now: Timestamp) -> Record {
+    let (lifecycle, started_at, worker) = match new.start {
+        Start::Queued { not_before } => (Lifecycle::accepted(not_before), None, None),
+        Start::Running { worker, lease, started_at } => {
+            (Lifecycle::started(started_at), Some(started_at), Some((worker, now + lease)))
+        }
+    };
+    let attempts = worker.iter().map(|(worker, _)| Attempt {
+        number: lifecycle.attempts,
+        epoch: lifecycle.epoch,
+        version: new.version,
+        worker: worker.clone(),
+        started_at: started_at.unwrap_or(new.created_at),
+        ended_at: None,
+        start: None,
+        outcome: None,
+        exit_code: None,
+        failure: None,
+    });
+    let mut record = Record::new(Invocation {
+        id: new.id,
+        function: new.function,
+        function_uid: new.function_uid,
+        version: new.version,
+        lifecycle,
+        source: new.source,
+        caller: new.caller,
+        replay_of: new.replay_of,
+        trace: new.trace,
+        payload: new.payload,
+        result: Stored::NOTHING,
+        http_status: None,
+        failure: None,
+        created_at: new.created_at,
+        started_at,
+        ended_at: None,
+        attempts: attempts.collect(),
+        logs_truncated: false,
+    });
+    if let Some((worker, until)) = worker {
+        record.worker = Some(worker.0);
+        record.lease_until = Some(until);
+    }
+    record
+}
+
+/// Inserts the rows with all that belongs to them. One answer for each: a row that breaks a rule fails alone.
+pub(super) async fn insert(tx: &mut Tx, rows: &[Record]) -> Outcome<Vec<Answer>> {
+    let mut answers = Vec::with_capacity(rows.len());
+    for chunk in INVOCATIONS.chunks(rows) {
+        match INVOCATIONS.run_chunk(&mut tx.conn, chunk, record::bind).await {
+            Ok(()) => answers.extend(chunk.iter().map(|_| Ok(Accepted::New))),
+            // The statement was undone as a whole: find the bad row.
+            Err(Fault::Db(error)) if is_constraint(&error) => {
+                tx.waiting.forget();
+                for row in chunk {
+                    answers.push(insert_one(tx, row).await?);
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    let good = || rows.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Accepted::New))).map(|(row, _)| row);
+    belongings(tx, &good().collect::<Vec<_>>()).await?;
+    Ok(answers)
+}
+
+async fn insert_one(tx: &mut Tx, row: &Record) -> Outcome<Answer> {
+    match INVOCATIONS.run_chunk(&mut tx.conn, std::slice::from_ref(row), record::bind).await {
+        Ok(()) => Ok(Ok(Accepted::New)),
+        Err(Fault::Db(error)) if is_constraint(&error) => {
+            let Some(before) = load(tx, row.invocation.id).await? else {
+                return Ok(Err(Fault::Db(error).into()));
+            };
+            let (before, new) = (&before.invocation, &row.invocation);
+            // The same call handed over again, because the first answer was lost on its way.
+            if before.function_uid == new.function_uid && before.created_at == new.created_at {
+                return Ok(existing(tx, new.id).await?.ok_or_else(|| Error::invocation_not_found(new.id)));
+            }
+            let message = format!("invocation {} exists already", new.id);
+            Ok(Err(Error::new(ErrorKind::AlreadyExists, "InvocationExists", message)))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Outbox rows, attempts and large bodies of rows just inserted.
+async fn belongings(tx: &mut Tx, rows: &[&Record]) -> Outcome<()> {
+    let waits = |row: &&&Record| matches!(row.invocation.state(), State::Queued | State::Retrying);
+    let due: Vec<(InvocationId, Timestamp)> = rows
+        .iter()
+        .filter(waits)
+        .map(|row| (row.invocation.id, row.invocation.lifecycle.not_before))
+        .collect();
+    publish(tx, &due).await?;
+    let attempts: Vec<(InvocationId, Attempt)> = rows
+        .iter()
+        .flat_map(|row| row.invocation.attempts.iter().map(|attempt| (row.invocation.id, attempt.clone())))
+        .collect();
+    attempts::insert(&mut tx.conn, &attempts).await?;
+    for row in rows {
+        let call = &row.invocation;
+        put_body(tx, call.id, PAYLOAD, &call.payload.body).await?;
+        put_body(tx, call.id, RESULT, &call.result.body).await?;
+    }
+    Ok(())
+}
+
+/// Writes outbox rows; one that is there for the same call is replaced under a new seq.
+pub(super) async fn publish(tx: &mut Tx, due: &[(InvocationId, Timestamp)]) -> Outcome<()> {
+    OUTBOX
+        .run(&mut tx.conn, due, |args, (id, at)| {
+            args.add(id_bytes(*id))?;
+            args.add(at.as_micros())
+        })
+        .await
+}
+
+/// Writes a body that is too large for the row.
+pub(super) async fn put_body(tx: &mut Tx, id: InvocationId, part: i64, body: &Body) -> Outcome<()> {
+    let Some(bytes) = body_apart(body) else {
+        return Ok(());
+    };
+    sqlx::query(BODY).bind(id_bytes(id)).bind(part).bind(bytes.to_vec()).execute(&mut tx.conn).await?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Attempts as rows.
+
+use super::codes;
+use super::fault::Outcome;
+use super::insert::MultiInsert;
+use super::record::{bind_failure, id_bytes, read_failure};
+use eventflow_domain::{Attempt, Epoch, InvocationId, Timestamp, VersionNumber, WorkerId};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments as _, Row as _};
+use std::sync::{Arc, LazyLock};
+
+const COLUMNS: &str = "invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, exit_code, \
+                       reason, message, retry_after";
+
+static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| MultiInsert::new("INSERT INTO attempts", COLUMNS, ""));
+
+const OF_CALL: &str = "SELECT invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, \
+                       exit_code, reason, message, retry_after FROM attempts WHERE invocation = $1 ORDER BY number";
+
+pub(super) async fn insert(conn: &mut SqliteConnection, rows: &[(InvocationId, Attempt)]) -> Outcome<()> {
+    INSERT.run(conn, rows, |args, (id, attempt)| bind(args, *id, attempt)).await
+}
+
+fn bind(args: &mut SqliteArguments, id: InvocationId, attempt: &Attempt) -> Result<(), sqlx::error::BoxDynError> {
+    args.add(id_bytes(id))?;
+    args.add(attempt.number)?;
+    args.add(attempt.epoch.0)?;
+    args.add(attempt.version.0)?;
+    args.add(Arc::clone(&attempt.worker.0))?;
+    args.add(attempt.started_at.as_micros())?;
+    args.add(attempt.ended_at.map(Timestamp::as_micros))?;
+    args.add(attempt.start.map(codes::start))?;
+    args.add(attempt.outcome.map(codes::state))?;
+    args.add(attempt.exit_code)?;
+    bind_failure(args, attempt.failure.as_ref())
+}
+
+/// In the order of their numbers.
+pub(super) async fn of_call(conn: &mut SqliteConnection, id: InvocationId) -> Outcome<Vec<Attempt>> {
+    let rows = sqlx::query(OF_CALL).bind(id_bytes(id)).fetch_all(conn).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &SqliteRow) -> Outcome<Attempt> {
+    Ok(Attempt {
+        number: row.try_get(1)?,
+        epoch: Epoch(row.try_get(2)?),
+        version: VersionNumber(row.try_get(3)?),
+        worker: WorkerId(row.try_get::<&str, _>(4)?.into()),
+        started_at: Timestamp::from_micros(row.try_get(5)?),
+        ended_at: row.try_get::<Option<i64>, _>(6)?.map(Timestamp::from_micros),
+        start: row.try_get::<Option<i64>, _>(7)?.map(codes::read_start),
+        outcome: row.try_get::<Option<i64>, _>(8)?.map(codes::read_state).transpose()?,
+        exit_code: row.try_get(9)?,
+        failure: read_failure(row, 10)?,
+    })
+}

@@ -1,0 +1,198 @@
+//! The port `InvocationStore`: each method hands its work to the writer, or reads.
+
+use super::SqliteStore;
+use super::accept;
+use super::attempts;
+use super::fault::{Fault, Outcome};
+use super::record::{self, GET, Record, id_bytes};
+use super::writer::Tx;
+use super::{claim, list, outbox, retain, settle, stats, sweep};
+use async_trait::async_trait;
+use eventflow_domain::lifecycle::{Policy, State};
+use eventflow_domain::ports::{
+    Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow,
+    QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
+};
+use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
+use sqlx::sqlite::SqliteConnection;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM invocations WHERE id = $1)";
+const BEAT: &str = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = $1";
+
+/// For a running call that is recorded after its start: its worker renews it well before.
+const RECORDED_LEASE: Duration = Duration::from_secs(30);
+
+#[async_trait]
+impl InvocationStore for SqliteStore {
+    async fn accept(&self, new: NewInvocation) -> Result<Accepted> {
+        self.writer.accept(new).await
+    }
+
+    async fn record(&self, invocations: Vec<Invocation>) -> Result<()> {
+        self.writer.write(move |tx| Box::pin(record_all(tx, invocations))).await
+    }
+
+    async fn outbox_due(&self, limit: u32) -> Result<Vec<OutboxRow>> {
+        let query = sqlx::query(outbox::DUE).bind(self.clock.now().as_micros()).bind(limit);
+        let rows = query.fetch_all(&self.readers).await.map_err(Fault::from)?;
+        Ok(rows.iter().map(outbox::read_due).collect::<Outcome<_>>()?)
+    }
+
+    async fn outbox_next(&self) -> Result<Option<Timestamp>> {
+        let query = sqlx::query_scalar::<_, Option<i64>>(outbox::NEXT);
+        Ok(query.fetch_one(&self.readers).await.map_err(Fault::from)?.map(Timestamp::from_micros))
+    }
+
+    async fn outbox_done(&self, seqs: Vec<i64>) -> Result<()> {
+        self.writer.write(move |tx| Box::pin(outbox::done(tx, seqs))).await
+    }
+
+    async fn republish(
+        &self,
+        function: Option<&FunctionKey>,
+        published_before: Timestamp,
+        limit: u32,
+    ) -> Result<u64> {
+        let function = function.cloned();
+        self.writer
+            .write(move |tx| {
+                Box::pin(async move { outbox::republish(tx, function.as_ref(), published_before, limit).await })
+            })
+            .await
+    }
+
+    async fn claim(&self, requests: Vec<ClaimRequest>, worker: &WorkerId, lease: Duration) -> Result<Vec<Claim>> {
+        let worker = worker.clone();
+        self.writer
+            .write(move |tx| Box::pin(async move { claim::claim(tx, requests, &worker, lease).await }))
+            .await
+    }
+
+    async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>> {
+        let worker = worker.clone();
+        self.writer.write(move |tx| Box::pin(async move { claim::renew(tx, leases, &worker, lease).await })).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Settled> {
+        self.writer.write(move |tx| Box::pin(settle::settle(tx, settlement))).await
+    }
+
+    async fn sweep(&self, alive: &WorkerId, others_dead: bool, policy: Policy, limit: u32) -> Result<Vec<Swept>> {
+        let alive = alive.clone();
+        self.writer
+            .write(move |tx| Box::pin(async move { sweep::lost(tx, &alive, others_dead, policy, limit).await }))
+            .await
+    }
+
+    async fn expire(&self, function: &FunctionKey, max_age: Duration, limit: u32) -> Result<Vec<Swept>> {
+        let function = function.clone();
+        self.writer
+            .write(move |tx| Box::pin(async move { sweep::expire(tx, &function, max_age, limit).await }))
+            .await
+    }
+
+    async fn cancel(&self, id: InvocationId) -> Result<Invocation> {
+        self.writer.write(move |tx| Box::pin(sweep::cancel(tx, id))).await
+    }
+
+    async fn cancel_function(&self, uid: FunctionUid, limit: u32) -> Result<Vec<Swept>> {
+        self.writer.write(move |tx| Box::pin(sweep::cancel_function(tx, uid, limit))).await
+    }
+
+    async fn get(&self, id: InvocationId) -> Result<Option<Invocation>> {
+        // One snapshot for the record and its attempts.
+        let mut snapshot = self.readers.begin().await.map_err(Fault::from)?;
+        Ok(get(&mut snapshot, id).await?)
+    }
+
+    async fn list(
+        &self,
+        filter: &InvocationFilter,
+        after: Option<InvocationId>,
+        limit: u32,
+    ) -> Result<InvocationPage> {
+        let mut conn = self.readers.acquire().await.map_err(Fault::from)?;
+        Ok(list::list(&mut conn, filter, after, limit).await?)
+    }
+
+    async fn count(&self, filter: &InvocationFilter) -> Result<u64> {
+        Ok(list::count(&self.readers, filter).await?)
+    }
+
+    async fn clear_dead_letter(&self, id: InvocationId) -> Result<bool> {
+        self.writer.write(move |tx| Box::pin(sweep::clear_dead_letter(tx, id))).await
+    }
+
+    async fn queue_stats(&self) -> Result<Vec<QueueStats>> {
+        Ok(stats::queues(&self.readers).await?)
+    }
+
+    async fn window_stats(&self, function: &FunctionKey, since: Timestamp) -> Result<WindowStats> {
+        Ok(stats::window(&self.readers, function, since).await?)
+    }
+
+    async fn retain(&self, retention: &Retention) -> Result<RetentionReport> {
+        retain::retain(self, retention).await
+    }
+
+    async fn blobs_in_use(&self, keys: Vec<Arc<str>>) -> Result<Vec<bool>> {
+        Ok(retain::blobs_in_use(&self.readers, keys).await?)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.writer
+            .write(|tx| {
+                Box::pin(async move {
+                    let now = tx.now().as_micros();
+                    sqlx::query(BEAT).bind(now).execute(&mut tx.conn).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn get(conn: &mut SqliteConnection, id: InvocationId) -> Outcome<Option<Invocation>> {
+    let row = sqlx::query(GET).bind(id_bytes(id)).fetch_optional(&mut *conn).await?;
+    let Some(mut record) = row.as_ref().map(record::read).transpose()? else {
+        return Ok(None);
+    };
+    record.hydrate(conn).await?;
+    record.invocation.attempts = attempts::of_call(conn, id).await?;
+    Ok(Some(record.invocation))
+}
+
+async fn record_all(tx: &mut Tx, invocations: Vec<Invocation>) -> Outcome<()> {
+    let until = tx.now() + RECORDED_LEASE;
+    let mut rows = Vec::with_capacity(invocations.len());
+    for invocation in invocations {
+        let there: bool = sqlx::query_scalar(EXISTS).bind(id_bytes(invocation.id)).fetch_one(&mut tx.conn).await?;
+        if !there {
+            rows.push(recorded(invocation, until));
+        }
+    }
+    for row in &rows {
+        tx.waiting.moved(row.invocation.function_uid, None, row.invocation.state());
+    }
+    for answer in accept::insert(tx, &rows).await? {
+        answer?;
+    }
+    Ok(())
+}
+
+fn recorded(invocation: Invocation, until: Timestamp) -> Record {
+    let mut record = Record::new(invocation);
+    if let Some(last) = record.invocation.attempts.last() {
+        record.start = last.start;
+        record.run = last.ended_at.map(|ended| ended.since(last.started_at));
+        if record.invocation.state() == State::Running {
+            record.worker = Some(Arc::clone(&last.worker.0));
+        }
+    }
+    if record.invocation.state() == State::Running {
+        record.lease_until = Some(until);
+    }
+    record
+}

@@ -1,0 +1,100 @@
+//! Captured lines.
+
+use super::SqliteStore;
+use super::codes;
+use super::fault::{Fault, Outcome};
+use super::insert::MultiInsert;
+use super::record::{id_bytes, read_id};
+use super::writer::Tx;
+use async_trait::async_trait;
+use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition};
+use eventflow_domain::ports::{LogQuery, LogStore};
+use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, Result, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Arguments as _, Row as _};
+use std::sync::{Arc, LazyLock};
+
+static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| {
+    MultiInsert::new("INSERT INTO logs", "invocation, attempt, seq, source, time, stream, text", "ON CONFLICT DO NOTHING")
+});
+
+const SOURCE_PUT: &str = "INSERT INTO log_sources (namespace, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const SOURCE: &str = "SELECT id FROM log_sources WHERE namespace = $1 AND name = $2";
+const OF_CALL: &str = "SELECT invocation, attempt, seq, time, stream, text FROM logs \
+    WHERE invocation = $1 AND (attempt, seq) > ($2, $3) ORDER BY attempt, seq LIMIT $4";
+const OF_FUNCTION: &str = "SELECT invocation, attempt, seq, time, stream, text FROM logs \
+    WHERE source = (SELECT id FROM log_sources WHERE namespace = $1 AND name = $2) AND time >= $3 \
+    ORDER BY time DESC, invocation DESC, attempt DESC, seq DESC LIMIT $4";
+
+/// Most lines of one query.
+const MOST: u32 = 10_000;
+
+#[async_trait]
+impl LogStore for SqliteStore {
+    async fn log_append(
+        &self,
+        invocation: InvocationId,
+        _: FunctionUid,
+        function: &FunctionKey,
+        lines: Vec<LogLine>,
+    ) -> Result<()> {
+        let function = function.clone();
+        self.writer
+            .write(move |tx| Box::pin(async move { append(tx, invocation, &function, &lines).await }))
+            .await
+    }
+
+    async fn log_read(
+        &self,
+        invocation: InvocationId,
+        after: Option<LogPosition>,
+        limit: u32,
+    ) -> Result<Vec<LogLine>> {
+        let after = after.unwrap_or_default();
+        let query = sqlx::query(OF_CALL).bind(id_bytes(invocation)).bind(after.attempt).bind(after.seq).bind(limit);
+        let rows = query.fetch_all(&self.readers).await.map_err(Fault::from)?;
+        Ok(rows.iter().map(read).collect::<Outcome<_>>()?)
+    }
+
+    async fn log_query(&self, query: &LogQuery) -> Result<Vec<FunctionLogLine>> {
+        let rows = sqlx::query(OF_FUNCTION)
+            .bind(query.function.namespace.as_str())
+            .bind(query.function.name.as_str())
+            .bind(query.since.map_or(i64::MIN, Timestamp::as_micros))
+            .bind(query.tail.min(MOST))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Fault::from)?;
+        let lines = rows.iter().rev().map(|row| {
+            let invocation = Some(read_id(row.try_get(0)?)?);
+            Ok(FunctionLogLine { invocation, approximate: false, line: read(row)? })
+        });
+        Ok(lines.collect::<Outcome<_>>()?)
+    }
+}
+
+async fn append(tx: &mut Tx, invocation: InvocationId, function: &FunctionKey, lines: &[LogLine]) -> Outcome<()> {
+    let (namespace, name) = (function.namespace.as_str(), function.name.as_str());
+    sqlx::query(SOURCE_PUT).bind(namespace).bind(name).execute(&mut tx.conn).await?;
+    let source: i64 = sqlx::query_scalar(SOURCE).bind(namespace).bind(name).fetch_one(&mut tx.conn).await?;
+    INSERT
+        .run(&mut tx.conn, lines, |args, line| {
+            args.add(id_bytes(invocation))?;
+            args.add(line.position.attempt)?;
+            args.add(line.position.seq)?;
+            args.add(source)?;
+            args.add(line.time.as_micros())?;
+            args.add(codes::stream(line.stream))?;
+            args.add(Arc::clone(&line.text))
+        })
+        .await
+}
+
+fn read(row: &SqliteRow) -> Outcome<LogLine> {
+    Ok(LogLine {
+        position: LogPosition { attempt: row.try_get(1)?, seq: row.try_get(2)? },
+        time: Timestamp::from_micros(row.try_get(3)?),
+        stream: codes::read_stream(row.try_get(4)?),
+        text: row.try_get::<&str, _>(5)?.into(),
+    })
+}

@@ -1,0 +1,35 @@
+//! What monitors ask.
+
+use crate::deps::Metrics;
+use axum::body::Body;
+use axum::response::Response;
+use eventflow_lifecycle::Health;
+use http::{HeaderValue, StatusCode, header};
+
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The process is alive: it answers.
+pub(crate) fn live() -> Response {
+    answer(StatusCode::OK, "application/json", "{\"alive\":true}\n")
+}
+
+/// 503 until every dependency is there, and again once the process drains.
+pub(crate) fn ready(health: &Health) -> Response {
+    let report = health.report();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = serde_json::to_vec(&report).unwrap_or_default();
+    body.push(b'\n');
+    answer(status, "application/json", body)
+}
+
+pub(crate) fn metrics(metrics: &dyn Metrics) -> Response {
+    let (text, content_type) = metrics.encode();
+    answer(StatusCode::OK, content_type, text)
+}

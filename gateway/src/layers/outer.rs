@@ -1,0 +1,86 @@
+//! The outermost layer: context, guard, panics, problem documents, headers of every answer, metrics.
+
+use super::guard;
+use crate::config::GatewayConfig;
+use crate::context::{Context, REQUEST_ID, RouteLabel};
+use crate::deps::{Deps, Observed};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// State of the layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Outer {
+    pub(crate) config: Arc<GatewayConfig>,
+    pub(crate) deps: Deps,
+}
+
+pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response {
+    let begun = outer.deps.clock.monotonic();
+    let method = method_label(request.method());
+    let uri = request.uri().clone();
+    let (mut parts, body) = request.into_parts();
+    let context = Context::read(&parts.headers, &parts.extensions);
+    let grpc = super::grpc::is_grpc(&parts.headers);
+    let mut response = match guard::check(&outer.config, &parts) {
+        Err(problem) => problem.into_response(),
+        Ok(()) => {
+            parts.extensions.insert(context.clone());
+            if let Some(client) = context.client {
+                let address = tonic::transport::server::TcpConnectInfo { local_addr: None, remote_addr: Some(client) };
+                parts.extensions.insert(address);
+            }
+            // A panic is the end of this request, and of nothing else.
+            let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
+            answer.unwrap_or_else(|_| {
+                tracing::error!(path = uri.path(), request_id = %context.request_id, "a handler panicked");
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "failed to answer the request").into_response()
+            })
+        }
+    };
+    finish(&mut response, &uri, &context, grpc);
+    let label = response.extensions().get::<RouteLabel>().map(|label| Arc::clone(&label.0));
+    outer.deps.metrics.observe(Observed {
+        method,
+        route: label.as_deref().unwrap_or("other"),
+        status: response.status().as_u16(),
+        seconds: outer.deps.clock.monotonic().saturating_sub(begun).as_secs_f64(),
+    });
+    response
+}
+
+fn finish(response: &mut Response, uri: &Uri, context: &Context, grpc: bool) {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if grpc {
+            *response = super::grpc::refusal(&problem);
+        } else {
+            let text = problem.render(uri.path(), &context.request_id);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            *response.body_mut() = Body::from(text);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

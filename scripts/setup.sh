@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Makes sure that what `make run` or `make test` needs is there: quiet when it is, clear when it cannot be had.
+# Usage: scripts/setup.sh run|test|bench
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+purpose=${1:-run}
+missing=()
+
+# need COMMAND PACKAGE: notes the Debian package of a command that is not there.
+need() { have "$1" || missing+=("$2"); }
+
+# root_prefix: how to become root without a question; fails where that is not possible.
+root_prefix() {
+    if [ "$(id -u)" = 0 ]; then
+        echo ""
+    elif have sudo && sudo -n true 2>/dev/null; then
+        echo sudo
+    else
+        return 1
+    fi
+}
+
+install_missing() {
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local list="${missing[*]}" as_root
+    have apt-get || die "these are missing, and there is no apt-get to install them with: $list"
+    as_root=$(root_prefix) ||
+        die "these packages are missing: $list
+  install them with: sudo apt-get update && sudo apt-get install -y --no-install-recommends $list"
+    say "installing: $list"
+    $as_root apt-get -qq update
+    # shellcheck disable=SC2086  # one word per package, and an empty prefix for root
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get -qq install -y --no-install-recommends $list >/dev/null
+}
+
+packages() {
+    have cc || missing+=(gcc libc6-dev)
+    need make make
+    need curl curl
+    need git git
+    need ps procps
+    need python3 python3
+    case $purpose in
+        test)
+            python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+            need node nodejs
+            need npm npm
+            ;;
+        bench) need wrk wrk ;;
+    esac
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -d /etc/apt ] || missing+=(ca-certificates)
+}
+
+rust() {
+    local channel
+    channel=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' "$ROOT/rust-toolchain.toml")
+    if have rustup; then
+        # Installs what rust-toolchain.toml pins, the WebAssembly targets among it; nothing to do is quick.
+        (cd "$ROOT" && rustup show active-toolchain >/dev/null 2>&1) ||
+            (cd "$ROOT" && rustup toolchain install >/dev/null) ||
+            die "rustup could not install the toolchain $channel"
+        (cd "$ROOT" && rustup target add wasm32-wasip1 wasm32-wasip2 >/dev/null 2>&1) ||
+            die "rustup could not add the targets wasm32-wasip1 and wasm32-wasip2"
+    elif have cargo; then
+        have_targets || die "cargo is there, but not rustup, and the targets wasm32-wasip1 and wasm32-wasip2 are missing:
+  install them, or rustup (https://rustup.rs)"
+    else
+        die "Rust is missing: install rustup (https://rustup.rs), which then picks the toolchain $channel by itself"
+    fi
+}
+
+have_targets() {
+    local lib
+    for target in wasm32-wasip1 wasm32-wasip2; do
+        lib=$(rustc --print target-libdir --target "$target" 2>/dev/null) && [ -d "$lib" ] || return 1
+    done
+}
+
+case $purpose in
+    run | test | bench) ;;
+    *) die "usage: scripts/setup.sh run|test|bench" ;;
+esac
+packages
+install_missing
+rust

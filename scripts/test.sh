@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
+# Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [scripts]   (default: all)
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$ROOT"
+LOGS=$STATE/test
+export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+BIN=$CARGO_TARGET_DIR/debug/eventflow
+WANTED=" ${*:-lint examples unit system scripts} "
+started_at=$SECONDS
+failed_tiers=()
+children=()
+
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+
+cleanup() {
+    for pid in "${children[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+}
+trap cleanup EXIT
+
+wanted() { case $WANTED in *" $1 "*) ;; *) return 1 ;; esac; }
+
+# background NAME SECONDS COMMAND…: starts a long build early; `finish NAME` waits for it and shows what went wrong.
+background() {
+    local name=$1 limit=$2
+    shift 2
+    say "== $name: started in the background"
+    (
+        begun=$SECONDS rc=0
+        timeout --kill-after=10 "$limit" "$@" >"$LOGS/$name.log" 2>&1 &
+        inner=$!
+        trap 'kill "$inner" 2>/dev/null' TERM
+        wait "$inner" || rc=$?
+        echo "$rc $((SECONDS - begun))" >"$LOGS/$name.end"
+    ) &
+    children+=($!)
+    printf -v "pid_$name" '%s' $!
+}
+
+finish() {
+    local name=$1 pid rc seconds
+    pid=pid_$name
+    wait "${!pid}" || true
+    read -r rc seconds <"$LOGS/$name.end" || rc=1
+    if [ "$rc" = 0 ]; then
+        say "== $name: ok, $seconds s in the background"
+    else
+        tail -n 60 "$LOGS/$name.log" >&2
+        failed "$name" "$rc" "$seconds"
+        return 1
+    fi
+}
+
+# tier NAME SECONDS COMMAND…: runs it in the foreground, its output on the terminal and in a log.
+tier() {
+    local name=$1 limit=$2 begun=$SECONDS rc=0
+    shift 2
+    say "== $name"
+    timeout --kill-after=10 "$limit" "$@" 2>&1 | tee "$LOGS/$name.log" || rc=$?
+    if [ "$rc" = 0 ]; then
+        say "== $name: ok, $((SECONDS - begun)) s"
+    else
+        failed "$name" "$rc" $((SECONDS - begun))
+        return 1
+    fi
+}
+
+failed() {
+    local why="exit code $2"
+    case $2 in 124 | 137) why="out of time" ;; esac
+    failed_tiers+=("$1")
+    say "== $1: FAILED ($why), $3 s"
+}
+
+# count: sums what cargo test, unittest, node --test and our own scripts say, over the logs of all tiers.
+count() {
+    local logs=("$LOGS"/*.log)
+    python3 - "${#failed_tiers[@]}" "${logs[@]}" <<'PYTHON'
+import re, sys
+
+passed = failed = skipped = 0
+for path in sys.argv[2:]:
+    with open(path, encoding="utf-8", errors="replace") as log:
+        text = log.read()
+    for ok, bad, ignored in re.findall(r"^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored", text, re.M):
+        passed, failed, skipped = passed + int(ok), failed + int(bad), skipped + int(ignored)
+    for ok, bad, left in re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M):
+        passed, failed, skipped = passed + int(ok), failed + int(bad), skipped + int(left)
+    for kind, number in re.findall(r"^# (pass|fail|skipped) (\d+)$", text, re.M):
+        passed += int(number) * (kind == "pass")
+        failed += int(number) * (kind == "fail")
+        skipped += int(number) * (kind == "skipped")
+    for ran, end in re.findall(r"^Ran (\d+) tests? in [^\n]*\n\n(\w+[^\n]*)", text, re.M):
+        found = {kind: int(number) for kind, number in re.findall(r"(failures|errors|skipped)=(\d+)", end)}
+        bad = found.get("failures", 0) + found.get("errors", 0)
+        left = found.get("skipped", 0)
+        passed, failed, skipped = passed + int(ran) - bad - left, failed + bad, skipped + left
+    # A Rust test that cannot run says so and returns: cargo counts it as passed.
+    said = len(re.findall(r"^(?:test .* \.\.\. )?SKIPPED: ", text, re.M))
+    passed, skipped = passed - said, skipped + said
+# A tier that broke before it could count its tests is a failure too.
+failed = max(failed, int(sys.argv[1]))
+print(f"{passed} passed, {failed} failed, {skipped} skipped")
+PYTHON
+}
+
+# against_a_server TIER…: the server as people get it, on a free port with fresh data, for tests that speak to any server.
+against_a_server() {
+    local port data pid rc=0
+    port=$(free_port)
+    data=$(mktemp -d)
+    "$BIN" dev --listen "127.0.0.1:$port" --data "$data" --no-examples >"$LOGS/server.txt" 2>&1 &
+    pid=$!
+    children+=("$pid")
+    if wait_ready "http://127.0.0.1:$port" "$pid" 60; then
+        EVENTFLOW_URL=http://127.0.0.1:$port tier "$@" || rc=$?
+    else
+        tail -n 40 "$LOGS/server.txt" >&2
+        failed "$1" 1 0
+        rc=1
+    fi
+    stop_pid "$pid" 40
+    rm -rf "$data"
+    return "$rc"
+}
+
+scripts/setup.sh test
+if wanted lint || wanted system; then background tools 900 scripts/tools.sh; fi
+if wanted examples || wanted system; then background examples 900 scripts/examples.sh --test; fi
+
+built=true
+if wanted unit || wanted system || wanted scripts; then
+    # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
+    if tier build 1200 cargo build --workspace --locked --lib --bins --tests; then
+        export XTASK=$CARGO_TARGET_DIR/debug/xtask
+    else
+        built=false
+    fi
+fi
+if wanted unit && $built; then
+    # Everything but the package `e2e`, whose one test target is `system`.
+    tier unit 600 cargo test --workspace --locked --no-fail-fast --lib --bins --test it || true
+fi
+
+tools=true examples=true
+if wanted lint || wanted system; then finish tools || tools=false; fi
+if wanted examples || wanted system; then finish examples || examples=false; fi
+if wanted system && $built && $tools && $examples; then
+    EVENTFLOW_BIN=$BIN tier system 900 \
+        cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
+fi
+if wanted scripts && $built; then
+    against_a_server scripts 180 scripts/test-function.sh || true
+fi
+if wanted lint; then tier lint 900 scripts/lint.sh || true; fi
+
+say "== all: $((SECONDS - started_at)) s${failed_tiers[*]:+, FAILED: ${failed_tiers[*]}}"
+count
+[ ${#failed_tiers[@]} = 0 ]

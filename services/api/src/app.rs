@@ -1,0 +1,113 @@
+//! The use cases, one file for each resource. Domain types in, domain types out.
+
+mod artifacts;
+mod configs;
+mod functions;
+mod invocations;
+mod invoke;
+mod logs;
+mod replay;
+mod watch;
+
+pub(crate) use functions::STATS_WINDOW;
+pub use functions::{FunctionList, FunctionQuery};
+pub use invocations::Bulk;
+pub use invoke::{InvokeAnswer, InvokeRequest};
+pub use watch::{InvocationWatchEvent, WatchEvent, WatchKind};
+
+use eventflow_domain::access::{Caller, Permission};
+use eventflow_domain::limits::Limits;
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
+use eventflow_domain::spec::RuntimeKind;
+use eventflow_domain::{Error, Namespace, Result};
+use eventflow_lifecycle::{Handle, OnExit};
+use std::fmt;
+use std::sync::Arc;
+use watch::WatchHub;
+
+/// What the api is told by configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    pub limits: Limits,
+}
+
+/// The ports that the api works with.
+pub struct Parts {
+    pub registry: Arc<dyn FunctionRegistry>,
+    pub store: Arc<dyn Store>,
+    pub bus: Arc<dyn Bus>,
+    pub blobs: Arc<dyn Blobs>,
+    pub invoker: Arc<dyn Invoker>,
+    /// Only asked whether they take a declaration; they run nothing here.
+    pub runtimes: Vec<Arc<dyn Runtime>>,
+    pub clock: Arc<dyn Clock>,
+    /// Told after each accept, so that the relay need not wait for its next look.
+    pub wake_relay: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// The service object.
+#[derive(Debug)]
+pub struct App {
+    parts: Parts,
+    limits: Limits,
+    watch: WatchHub,
+    handle: Handle,
+}
+
+impl App {
+    /// Starts what the api needs in the background.
+    pub fn start(parts: Parts, config: Config, handle: &Handle) -> Arc<Self> {
+        let app = Arc::new(Self {
+            parts,
+            limits: config.limits,
+            watch: WatchHub::default(),
+            handle: handle.clone(),
+        });
+        let hub = Arc::clone(&app);
+        handle.spawn("api watch", OnExit::Shutdown, async move { hub.watch_run().await });
+        app
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn runtime(&self, kind: RuntimeKind) -> Result<&Arc<dyn Runtime>> {
+        self.parts.runtimes.iter().find(|runtime| runtime.kind() == kind).ok_or_else(|| {
+            let available: Vec<String> = self.parts.runtimes.iter().map(|r| r.kind().to_string()).collect();
+            let list = available.join(", ");
+            Error::invalid(
+                "runtime",
+                format!("{kind} is not available in this installation; available: {list}"),
+            )
+        })
+    }
+
+    /// Refuses new work while the process ends.
+    fn refuse_while_draining(&self) -> Result<()> {
+        if self.handle.is_draining() {
+            return Err(Error::unavailable("the server is shutting down"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks a permission on an object. A caller who may see nothing in the namespace gets the same answer as for an
+/// object that does not exist.
+fn require(
+    caller: &Caller,
+    permission: Permission,
+    namespace: &Namespace,
+    not_found: impl Fn() -> Error,
+) -> Result<()> {
+    if !caller.may(Permission::FunctionsRead, namespace) {
+        return Err(not_found());
+    }
+    caller.require(permission, namespace)
+}

@@ -1,0 +1,281 @@
+use super::App;
+use bytes::Bytes;
+use eventflow_domain::access::{Caller, Permission};
+use eventflow_domain::function::{ConditionStatus, Readiness};
+use eventflow_domain::invocation::{Body, Content, Stored};
+use eventflow_domain::ports::{
+    Accepted, HttpRequest, HttpResponse, IdempotencyKey, Live, NewInvocation, ProxyCall, Start, SyncAnswer,
+    SyncCall,
+};
+use eventflow_domain::spec::UrlAccess;
+use eventflow_domain::trace::TraceContext;
+use eventflow_domain::{
+    Error, ErrorKind, Function, FunctionKey, Invocation, InvocationId, Mode, Result, Source, State,
+    VersionNumber,
+};
+use futures::stream;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A call as it came in.
+#[derive(Debug)]
+pub struct InvokeRequest {
+    pub key: FunctionKey,
+    pub payload: Content,
+    /// Wait so long for the result; `None` = only accept.
+    pub wait: Option<Duration>,
+    pub delay: Option<Duration>,
+    /// `None` = the current one.
+    pub version: Option<VersionNumber>,
+    pub idempotency_key: Option<String>,
+    pub trace: TraceContext,
+    /// Headers that go on to a function in http mode.
+    pub headers: http::HeaderMap,
+}
+
+#[derive(Debug)]
+pub enum InvokeAnswer {
+    Accepted { id: InvocationId, state: State },
+    Finished { invocation: Box<Invocation>, body: Bytes },
+}
+
+/// Reasons of the condition `Ready=False` for which a function cannot run at all. Any other lets calls wait.
+const INVALID: [&str; 6] = [
+    "CompileFailed",
+    "InvalidModule",
+    "ArtifactNotFound",
+    "UnsupportedImage",
+    "RuntimeUnavailable",
+    "InvalidSpec",
+];
+
+impl App {
+    pub async fn function_invoke(&self, caller: &Caller, request: InvokeRequest) -> Result<InvokeAnswer> {
+        self.refuse_while_draining()?;
+        let function = self.function_for(caller, &request.key, Permission::FunctionsInvoke)?;
+        takes_calls(&function)?;
+        self.check_payload(&request.payload)?;
+        let version = match request.version {
+            Some(number) => self.version_of(&function, number).await?.number,
+            None => function.version,
+        };
+        let idempotency = request
+            .idempotency_key
+            .as_deref()
+            .map(|key| self.idempotency(key, &request.key, caller, &request.payload))
+            .transpose()?;
+        let id = InvocationId::generate();
+        match request.wait {
+            Some(_) if request.delay.is_some() => Err(Error::invalid(
+                "delay",
+                "must not stand beside wait: a delayed call cannot be waited for",
+            )),
+            Some(wait) => self.invoke_sync(caller, request, id, function, version, idempotency, wait).await,
+            None => {
+                let payload = self.store_payload(id, request.payload).await?;
+                let new = NewCall { id, function, version, source: Source::Async, replay_of: None };
+                self.accept(caller, new, payload, request.trace, idempotency, request.delay).await
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one caller; a struct would only repeat SyncCall")]
+    async fn invoke_sync(
+        &self,
+        caller: &Caller,
+        request: InvokeRequest,
+        id: InvocationId,
+        function: Arc<Function>,
+        version: VersionNumber,
+        idempotency: Option<IdempotencyKey>,
+        wait: Duration,
+    ) -> Result<InvokeAnswer> {
+        if wait > self.limits.max_wait {
+            let max = eventflow_domain::quantity::format_duration(self.limits.max_wait);
+            return Err(Error::invalid("wait", format!("must be from 0s to {max}")));
+        }
+        let bytes = request.payload.bytes.clone();
+        let call = SyncCall {
+            id,
+            function,
+            version,
+            payload: self.store_payload(id, request.payload).await?,
+            bytes,
+            caller: Arc::clone(&caller.subject),
+            source: Source::Sync,
+            replay_of: None,
+            trace: request.trace,
+            headers: request.headers,
+            idempotency,
+            wait,
+        };
+        Ok(match self.parts.invoker.call(call).await? {
+            SyncAnswer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
+            SyncAnswer::Accepted(record) => InvokeAnswer::Accepted { id: record.id, state: record.state() },
+        })
+    }
+
+    /// Commits a call that a worker will run: durable when it returns.
+    pub(super) async fn accept(
+        &self,
+        caller: &Caller,
+        call: NewCall,
+        payload: Stored,
+        trace: TraceContext,
+        idempotency: Option<IdempotencyKey>,
+        delay: Option<Duration>,
+    ) -> Result<InvokeAnswer> {
+        let delay = delay.unwrap_or_default();
+        if delay > self.limits.max_delay {
+            let max = eventflow_domain::quantity::format_duration(self.limits.max_delay);
+            return Err(Error::invalid("delay", format!("must be from 0s to {max}")));
+        }
+        let now = self.parts.clock.now();
+        let new = NewInvocation {
+            id: call.id,
+            function: call.function.key.clone(),
+            function_uid: call.function.uid,
+            version: call.version,
+            source: call.source,
+            caller: Arc::clone(&caller.subject),
+            replay_of: call.replay_of,
+            trace,
+            payload,
+            created_at: now,
+            idempotency,
+            start: Start::Queued { not_before: now + delay },
+            queue_max: call.function.spec.queue.max,
+        };
+        match self.parts.store.accept(new).await? {
+            Accepted::New => {
+                (self.parts.wake_relay)();
+                self.announce(call.id, &call.function.key, State::Queued);
+                Ok(InvokeAnswer::Accepted { id: call.id, state: State::Queued })
+            }
+            Accepted::Existing(record) => Ok(InvokeAnswer::Accepted { id: record.id, state: record.state() }),
+        }
+    }
+
+    pub(super) fn announce(&self, invocation: InvocationId, function: &FunctionKey, state: State) {
+        self.parts.bus.announce(Live::Changed { invocation, function: function.clone(), state });
+    }
+
+    pub(super) fn check_payload(&self, payload: &Content) -> Result<()> {
+        let (size, limit) = (payload.bytes.len() as u64, self.limits.payload);
+        if size > limit {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "PayloadTooLarge",
+                format!("the payload has {size} bytes, the limit is {limit}"),
+            )
+            .with_metadata("limit", limit)
+            .with_metadata("size", size));
+        }
+        Ok(())
+    }
+
+    /// Small payloads stay in the record; large ones are durable in the blob store before anything names them.
+    pub(super) async fn store_payload(&self, id: InvocationId, payload: Content) -> Result<Stored> {
+        let size = payload.bytes.len() as u64;
+        if size <= self.limits.inline {
+            return Ok(Stored::inline(payload));
+        }
+        let key = format!("payloads/{id}");
+        let bytes = payload.bytes;
+        self.parts.blobs.put(&key, Box::pin(stream::once(async { Ok(bytes) })), self.limits.payload).await?;
+        Ok(Stored { body: Body::Blob(key.into()), size, content_type: payload.content_type })
+    }
+
+    fn idempotency(
+        &self,
+        key: &str,
+        function: &FunctionKey,
+        caller: &Caller,
+        payload: &Content,
+    ) -> Result<IdempotencyKey> {
+        if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            let rule = "must have 1 to 255 printable ASCII characters";
+            return Err(Error::invalid("Idempotency-Key", rule));
+        }
+        let hash = Sha256::new()
+            .chain_update(payload.content_type.as_deref().unwrap_or_default())
+            .chain_update([0])
+            .chain_update(&payload.bytes);
+        Ok(IdempotencyKey {
+            // Names hold no '/', and the caller's length is told, so no two scopes can be confused.
+            scope: format!("{function}/{}/{}/{key}", caller.subject.len(), caller.subject).into(),
+            payload_hash: hash.finalize().into(),
+            expires_at: self.parts.clock.now() + self.limits.idempotency,
+        })
+    }
+
+    /// Passes a request on to the function's own URL. `caller` is `None` where no token came.
+    pub async fn function_proxy(
+        &self,
+        caller: Option<Caller>,
+        key: &FunctionKey,
+        trace: TraceContext,
+        request: HttpRequest,
+    ) -> Result<HttpResponse> {
+        self.refuse_while_draining()?;
+        let found = self.parts.registry.get(key);
+        let public = found.as_ref().is_some_and(|function| function.spec.url == UrlAccess::Public);
+        let caller = match caller {
+            Some(caller) => caller,
+            None if public => Caller::anonymous(),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Unauthenticated,
+                    "Unauthenticated",
+                    "authentication required",
+                ));
+            }
+        };
+        let function = match found {
+            Some(function) if public => function,
+            _ => self.function_for(&caller, key, Permission::FunctionsInvoke)?,
+        };
+        takes_calls(&function)?;
+        if function.spec.mode != Mode::Http {
+            let text = format!("function {:?} is in mode job: it has no URL, use :invoke", function.key.name);
+            return Err(Error::new(ErrorKind::WrongState, "NoUrl", text));
+        }
+        let id = InvocationId::generate();
+        self.parts.invoker.proxy(ProxyCall { id, function, caller, trace }, request).await
+    }
+}
+
+/// What a new call is of.
+#[derive(Debug)]
+pub(super) struct NewCall {
+    pub(super) id: InvocationId,
+    pub(super) function: Arc<Function>,
+    pub(super) version: VersionNumber,
+    pub(super) source: Source,
+    pub(super) replay_of: Option<InvocationId>,
+}
+
+/// Refuses where the function is paused, being deleted or cannot run; never where it is merely not ready.
+pub(super) fn takes_calls(function: &Function) -> Result<()> {
+    let name = &function.key.name;
+    let refuse = |reason, message| Err(Error::new(ErrorKind::WrongState, reason, message));
+    if function.deleting {
+        return refuse("FunctionDeleting", format!("function {name:?} is being deleted"));
+    }
+    if function.paused {
+        return refuse("FunctionPaused", format!("function {name:?} is paused: resume it first"));
+    }
+    let ready = function.readiness.condition(Readiness::READY);
+    if let Some(ready) = ready
+        .filter(|ready| ready.status == ConditionStatus::False && INVALID.contains(&ready.reason.as_str()))
+    {
+        return Err(Error::new(
+            ErrorKind::WrongState,
+            "FunctionInvalid",
+            format!("function {name:?} cannot run: {}", ready.message),
+        )
+        .with_metadata("conditionReason", &ready.reason));
+    }
+    Ok(())
+}

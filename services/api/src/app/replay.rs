@@ -1,0 +1,137 @@
+use super::App;
+use super::invocations::{BULK, Bulk};
+use super::invoke::{InvokeAnswer, NewCall, takes_calls};
+use bytes::BytesMut;
+use eventflow_domain::access::{Caller, Permission};
+use eventflow_domain::invocation::{Content, Stored};
+use eventflow_domain::ports::{IdempotencyKey, InvocationFilter};
+use eventflow_domain::trace::TraceContext;
+use eventflow_domain::{Error, Invocation, InvocationId, Namespace, Result, Source, VersionNumber};
+use futures::TryStreamExt as _;
+use std::time::Duration;
+
+impl App {
+    /// Makes a new call of the same function; the old record stays as it is.
+    pub async fn invocation_replay(
+        &self,
+        caller: &Caller,
+        namespace: Option<&Namespace>,
+        id: InvocationId,
+        version: Option<VersionNumber>,
+        payload: Option<Content>,
+    ) -> Result<Invocation> {
+        let record = self.invocation_for(caller, namespace, id, Permission::InvocationsWrite).await?;
+        let new = self.replay(caller, record, version, payload, None, Duration::ZERO).await?;
+        self.parts.store.get(new).await?.ok_or_else(|| Error::invocation_not_found(new))
+    }
+
+    async fn replay(
+        &self,
+        caller: &Caller,
+        record: Invocation,
+        version: Option<VersionNumber>,
+        payload: Option<Content>,
+        idempotency: Option<IdempotencyKey>,
+        delay: Duration,
+    ) -> Result<InvocationId> {
+        self.refuse_while_draining()?;
+        let function = self.function_for(caller, &record.function, Permission::FunctionsInvoke)?;
+        takes_calls(&function)?;
+        let version = match version {
+            Some(number) => self.version_of(&function, number).await?.number,
+            None => function.version,
+        };
+        let payload = match payload {
+            Some(payload) => payload,
+            None => self.recorded_payload(record.payload).await?,
+        };
+        self.check_payload(&payload)?;
+        let id = InvocationId::generate();
+        // A copy, not a second name: the old record may be removed while this one still waits.
+        let payload = self.store_payload(id, payload).await?;
+        let call = NewCall { id, function, version, source: Source::Replay, replay_of: Some(record.id) };
+        let trace = TraceContext::generate();
+        match self.accept(caller, call, payload, trace, idempotency, Some(delay)).await? {
+            InvokeAnswer::Accepted { id, .. } => Ok(id),
+            InvokeAnswer::Finished { invocation, .. } => Ok(invocation.id),
+        }
+    }
+
+    async fn recorded_payload(&self, stored: Stored) -> Result<Content> {
+        let content_type = stored.content_type.clone();
+        let (stored, chunks) = self.bytes_of(stored, "payload").await?;
+        let mut bytes = BytesMut::with_capacity(usize::try_from(stored.size).unwrap_or_default());
+        let mut chunks = chunks;
+        while let Some(chunk) =
+            chunks.try_next().await.map_err(|error| Error::internal("read the payload", error))?
+        {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Content { bytes: bytes.freeze(), content_type })
+    }
+
+    /// Replays dead letters that the filter holds and takes the flag from them; `rate` new calls a second.
+    pub async fn invocations_redrive(
+        &self,
+        caller: &Caller,
+        mut filter: InvocationFilter,
+        version: Option<VersionNumber>,
+        rate: i32,
+        dry_run: bool,
+    ) -> Result<Bulk> {
+        self.require_list(caller, &filter, Permission::InvocationsWrite)?;
+        if rate < 0 {
+            return Err(Error::invalid("rate", format!("must be at least 0, is {rate}")));
+        }
+        filter.dead_letter = Some(true);
+        if dry_run {
+            return Ok(Bulk { count: self.parts.store.count(&filter).await?, ..Bulk::default() });
+        }
+        let page = self.parts.store.list(&filter, None, BULK).await?;
+        let mut bulk = Bulk { more: page.more, ..Bulk::default() };
+        for record in page.invocations {
+            let id = record.id;
+            // Listed records have no bodies.
+            let Some(record) = self.parts.store.get(id).await? else { continue };
+            let delay = if rate > 0 {
+                Duration::from_secs_f64(bulk.count as f64 / f64::from(rate))
+            } else {
+                Duration::ZERO
+            };
+            // The key makes two redrives of one dead letter at the same time one new call.
+            let key = IdempotencyKey {
+                scope: format!("redrive/{id}").into(),
+                payload_hash: [0; 32],
+                expires_at: self.parts.clock.now() + self.limits.idempotency,
+            };
+            let new = self.replay(caller, record, version, None, Some(key), delay).await?;
+            self.parts.store.clear_dead_letter(id).await?;
+            bulk.count += 1;
+            bulk.ids.push(new);
+        }
+        Ok(bulk)
+    }
+
+    /// Takes the flag from dead letters that the filter holds.
+    pub async fn invocations_discard(
+        &self,
+        caller: &Caller,
+        mut filter: InvocationFilter,
+        dry_run: bool,
+    ) -> Result<Bulk> {
+        self.require_list(caller, &filter, Permission::InvocationsWrite)?;
+        filter.dead_letter = Some(true);
+        if dry_run {
+            return Ok(Bulk { count: self.parts.store.count(&filter).await?, ..Bulk::default() });
+        }
+        let page = self.parts.store.list(&filter, None, BULK).await?;
+        let mut bulk = Bulk { more: page.more, ..Bulk::default() };
+        for record in page.invocations {
+            if self.parts.store.clear_dead_letter(record.id).await? {
+                bulk.count += 1;
+                bulk.ids.push(record.id);
+            }
+        }
+        Ok(bulk)
+    }
+}

@@ -1,0 +1,167 @@
+//! The record of sync calls, written in groups shortly after their answer.
+//!
+//! A call reserves its place before it runs, so that a store that is down stops new calls and never loses one
+//! that ran.
+
+use crate::backoff::Backoff;
+use eventflow_domain::error::Chain;
+use eventflow_domain::ports::Store;
+use eventflow_domain::{Body, Error, ErrorKind, Invocation, Result};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Records in one commit.
+const BATCH: usize = 512;
+/// Bytes of payloads and results that may wait; over it no more calls are let in.
+const MAX_BYTES: usize = 64 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    shared: Arc<Shared>,
+    flush: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Places taken: of running calls and of records that wait.
+    places: AtomicUsize,
+    max: usize,
+    filled: Notify,
+    written: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    records: Vec<Invocation>,
+    bytes: usize,
+    /// A group is being written.
+    writing: bool,
+}
+
+/// A place for one record; free again when dropped unused.
+#[derive(Debug)]
+pub(crate) struct Place(Option<Arc<Shared>>);
+
+impl Place {
+    /// The record, to be written within the flush time.
+    pub(crate) fn put(mut self, record: Invocation) {
+        let Some(shared) = self.0.take() else { return };
+        {
+            let mut waiting = shared.waiting.lock();
+            waiting.bytes += bytes(&record);
+            waiting.records.push(record);
+        }
+        shared.filled.notify_one();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.places.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn bytes(record: &Invocation) -> usize {
+    let of = |body: &Body| if let Body::Inline(bytes) = body { bytes.len() } else { 0 };
+    of(&record.payload.body) + of(&record.result.body)
+}
+
+impl Recorder {
+    pub(crate) fn new(max: usize, flush: Duration) -> Self {
+        let shared = Shared {
+            waiting: Mutex::default(),
+            places: AtomicUsize::new(0),
+            max,
+            filled: Notify::new(),
+            written: Notify::new(),
+        };
+        Self { shared: Arc::new(shared), flush }
+    }
+
+    /// A place for the record of a call about to run. `Exhausted` while too many wait for their commit.
+    pub(crate) fn reserve(&self) -> Result<Place> {
+        let full = self.shared.places.fetch_add(1, Ordering::Relaxed) >= self.shared.max;
+        let place = Place(Some(Arc::clone(&self.shared)));
+        if full || self.shared.waiting.lock().bytes > MAX_BYTES {
+            return Err(Error::new(ErrorKind::Exhausted, "RecorderFull", "records wait for the store")
+                .with_retry_after(Duration::from_secs(1)));
+        }
+        Ok(place)
+    }
+
+    /// Writes until `stop`, then what is left.
+    pub(crate) async fn run(&self, store: &Arc<dyn Store>, stop: CancellationToken) {
+        let mut backoff = Backoff::of_a_port();
+        loop {
+            if stop.run_until_cancelled(self.shared.filled.notified()).await.is_some() {
+                stop.run_until_cancelled(tokio::time::sleep(self.flush)).await;
+            }
+            while let Some(group) = self.take() {
+                self.write(store, group, &mut backoff).await;
+            }
+            if stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until all records are written.
+    pub(crate) async fn flushed(&self) {
+        loop {
+            let written = self.shared.written.notified();
+            {
+                let waiting = self.shared.waiting.lock();
+                if waiting.records.is_empty() && !waiting.writing {
+                    return;
+                }
+            }
+            self.shared.filled.notify_one();
+            written.await;
+        }
+    }
+
+    fn take(&self) -> Option<Vec<Invocation>> {
+        let mut waiting = self.shared.waiting.lock();
+        let n = waiting.records.len().min(BATCH);
+        waiting.writing = n > 0;
+        (n > 0).then(|| waiting.records.drain(..n).collect())
+    }
+
+    async fn write(&self, store: &Arc<dyn Store>, group: Vec<Invocation>, backoff: &mut Backoff) {
+        let (count, size) = (group.len(), group.iter().map(bytes).sum::<usize>());
+        while let Err(error) = store.record(group.clone()).await {
+            if error.retryable() {
+                tracing::warn!(error = %Chain(&error), count, "failed to record sync calls, trying again");
+                backoff.wait().await;
+            } else {
+                tracing::error!(error = %Chain(&error), count, "failed to record sync calls, one by one now");
+                one_by_one(store, &group).await;
+                break;
+            }
+        }
+        backoff.reset();
+        self.shared.places.fetch_sub(count, Ordering::Relaxed);
+        {
+            let mut waiting = self.shared.waiting.lock();
+            waiting.bytes = waiting.bytes.saturating_sub(size);
+            waiting.writing = false;
+        }
+        self.shared.written.notify_waiters();
+    }
+}
+
+/// A record that the store will never take must not keep the others from it.
+async fn one_by_one(store: &Arc<dyn Store>, group: &[Invocation]) {
+    for record in group {
+        if let Err(error) = store.record(vec![record.clone()]).await {
+            tracing::error!(invocation_id = %record.id, error = %Chain(&error), "a sync call has no record");
+        }
+    }
+}

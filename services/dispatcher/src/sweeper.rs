@@ -1,0 +1,169 @@
+//! Looks for what got lost: leases that ran out, calls the bus forgot or that waited too long, old records, blobs
+//! nobody names.
+
+mod blobs;
+
+use crate::core::Core;
+use eventflow_domain::error::Chain;
+use eventflow_domain::lifecycle::{Policy, State};
+use eventflow_domain::ports::QueueStats;
+use eventflow_domain::spec::{QueuePolicy, RetryPolicy};
+use eventflow_domain::{FunctionKey, Result, Timestamp};
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Records touched in one transaction.
+const BATCH: u32 = 500;
+/// A call is published again at most so often.
+const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
+/// Removals of one pass, so that a large backlog does not keep the store busy.
+const RETAIN_ROUNDS: u32 = 50;
+
+/// Lost leases: at once at start, where every other worker is dead, then every `sweep_every`.
+pub(crate) async fn leases(core: Arc<Core>) {
+    let mut others_dead = core.config.sole;
+    every(&core.stop, core.config.sweep_every, async || {
+        let swept = sweep(&core, others_dead).await;
+        others_dead &= swept.is_err();
+        swept
+    })
+    .await;
+}
+
+async fn sweep(core: &Core, others_dead: bool) -> Result<()> {
+    // What the function's retries say does not matter: a lost attempt does not count against them.
+    let policy = Policy { retry: RetryPolicy::default(), max_lost: core.config.limits.max_lost };
+    loop {
+        let swept = core.ports.store.sweep(&core.worker, others_dead, policy, BATCH).await?;
+        for record in &swept {
+            core.ports.metrics.function(&record.function).lost();
+            tracing::warn!(invocation_id = %record.invocation, state = %record.state, "the attempt was lost");
+        }
+        core.tell_swept(&swept);
+        if swept.iter().any(|record| record.state == State::Queued) {
+            core.relay.wake();
+        }
+        if swept.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// The queues: all of them at start, where the bus may be new, then those that look forgotten.
+pub(crate) async fn queues(core: Arc<Core>) {
+    let started_at = core.ports.clock.now();
+    let mut fresh = true;
+    let mut shown = HashSet::new();
+    every(&core.stop, core.config.repair_every, async || {
+        if fresh {
+            republish(&core, None, started_at).await?;
+            fresh = false;
+        }
+        repair(&core, &mut shown).await
+    })
+    .await;
+}
+
+async fn repair(core: &Core, shown: &mut HashSet<FunctionKey>) -> Result<()> {
+    let stats = core.ports.store.queue_stats().await?;
+    show(core, &stats, shown);
+    let waiting = stats.iter().filter(|queue| queue.queued + queue.retrying > 0);
+    for queue in waiting {
+        expire(core, &queue.function).await?;
+        match core.ports.bus.depth(&queue.function).await? {
+            Some(0) => {
+                let before = core.ports.clock.now() - REPUBLISH_AFTER;
+                republish(core, Some(&queue.function), before).await?;
+            }
+            // A word of the bus may have been missed.
+            Some(_) => core.slots.queued(&queue.function),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+async fn expire(core: &Core, function: &FunctionKey) -> Result<()> {
+    let declared = core.ports.registry.get(function);
+    let max_age = declared.map_or_else(|| QueuePolicy::default().max_age, |function| function.spec.queue.max_age);
+    loop {
+        let expired = core.ports.store.expire(function, max_age, BATCH).await?;
+        core.tell_swept(&expired);
+        if expired.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
+
+async fn republish(core: &Core, function: Option<&FunctionKey>, before: Timestamp) -> Result<()> {
+    loop {
+        let written = core.ports.store.republish(function, before, BATCH).await?;
+        if written > 0 {
+            tracing::info!(written, "published waiting calls again");
+            core.relay.wake();
+        }
+        if written < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
+}
+
+/// Gauges of the queues; one that is empty now is shown as empty.
+fn show(core: &Core, stats: &[QueueStats], shown: &mut HashSet<FunctionKey>) {
+    let now = core.ports.clock.now();
+    let mut filled = HashSet::with_capacity(stats.len());
+    for queue in stats {
+        let oldest = queue.oldest_queued.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        core.ports.metrics.function(&queue.function).set_queue(queue.queued + queue.retrying, oldest);
+        filled.insert(queue.function.clone());
+    }
+    for empty in shown.difference(&filled) {
+        if core.ports.registry.get(empty).is_some() {
+            core.ports.metrics.function(empty).set_queue(0, Duration::ZERO);
+        }
+    }
+    *shown = filled;
+}
+
+/// Old records and unused blobs.
+pub(crate) async fn retention(core: Arc<Core>) {
+    every(&core.stop, core.config.retain_every, async || {
+        retain(&core).await?;
+        blobs::collect(&core).await
+    })
+    .await;
+}
+
+async fn retain(core: &Core) -> Result<()> {
+    for _ in 0..RETAIN_ROUNDS {
+        let report = core.ports.store.retain(&core.config.retention).await?;
+        if report.removed > 0 {
+            tracing::debug!(removed = report.removed, "removed old records");
+        }
+        if !report.more {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// Does `pass` now and after every `pause`, until `stop`; an error is logged and the next pass tries again.
+async fn every<F>(stop: &CancellationToken, pause: Duration, mut pass: impl FnMut() -> F + Send)
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    loop {
+        match stop.run_until_cancelled(pass()).await {
+            None => return,
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(error = %Chain(&error), "a sweep failed, trying again"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
