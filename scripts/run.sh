@@ -49,7 +49,7 @@ hints() {
 EventFlow runs on http://$LISTEN (pid $1; make logs, make stop). Try:
 
   export PATH="$ROOT/target/release:\$PATH" EVENTFLOW_URL=http://$LISTEN
-  eventflow login --username admin --password admin
+  eventflow login
   eventflow list
   eventflow invoke hello --data you --wait 10s
   eventflow invoke markdown --file examples/markdown/article.md --wait 10s

@@ -30,9 +30,12 @@ install_missing() {
         die "these packages are missing: $list
   install them with: sudo apt-get update && sudo apt-get install -y --no-install-recommends $list"
     say "installing: $list"
-    $as_root apt-get -qq update
     # shellcheck disable=SC2086  # one word per package, and an empty prefix for root
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get -qq install -y --no-install-recommends $list >/dev/null
+    {
+        $as_root apt-get -qq update || say "apt-get update failed; trying with the lists that are there"
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $list >/dev/null ||
+            die "apt-get could not install: $list"
+    }
 }
 
 packages() {
@@ -57,12 +60,12 @@ rust() {
     local channel
     channel=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' "$ROOT/rust-toolchain.toml")
     if have rustup; then
-        # Installs what rust-toolchain.toml pins, the WebAssembly targets among it; nothing to do is quick.
-        (cd "$ROOT" && rustup show active-toolchain >/dev/null 2>&1) ||
-            (cd "$ROOT" && rustup toolchain install >/dev/null) ||
+        # The first call of cargo lets rustup install what rust-toolchain.toml pins; later ones are quick.
+        (cd "$ROOT" && { cargo --version || rustup toolchain install; }) >/dev/null 2>&1 ||
             die "rustup could not install the toolchain $channel"
-        (cd "$ROOT" && rustup target add wasm32-wasip1 wasm32-wasip2 >/dev/null 2>&1) ||
-            die "rustup could not add the targets wasm32-wasip1 and wasm32-wasip2"
+        (cd "$ROOT" && rustup component add clippy rustfmt &&
+            rustup target add wasm32-wasip1 wasm32-wasip2) >/dev/null 2>&1 ||
+            die "rustup could not add clippy, rustfmt and the targets wasm32-wasip1 and wasm32-wasip2"
     elif have cargo; then
         have_targets || die "cargo is there, but not rustup, and the targets wasm32-wasip1 and wasm32-wasip2 are missing:
   install them, or rustup (https://rustup.rs)"

@@ -13,61 +13,67 @@ BIN=$CARGO_TARGET_DIR/debug/eventflow
 WANTED=" ${*:-lint examples unit system scripts} "
 started_at=$SECONDS
 failed_tiers=()
-children=()
+server=
 
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
 
 cleanup() {
-    for pid in "${children[@]}"; do
-        kill "$pid" 2>/dev/null || true
+    local pid_file
+    [ -z "$server" ] || stop_pid "$server" 40
+    for pid_file in "$LOGS"/*.pid; do
+        [ -e "$pid_file" ] && [ ! -e "${pid_file%.pid}.end" ] || continue
+        # `timeout` hands the signal on to everything that it started.
+        kill "$(cat "$pid_file")" 2>/dev/null || true
     done
 }
 trap cleanup EXIT
+trap 'exit 130' INT TERM
 
 wanted() { case $WANTED in *" $1 "*) ;; *) return 1 ;; esac; }
 
+# bounded NAME SECONDS COMMAND…: runs the command, and leaves its exit code and its seconds in NAME.end.
+bounded() {
+    local name=$1 limit=$2 begun=$SECONDS rc=0
+    shift 2
+    timeout --kill-after=10 "$limit" "$@" &
+    echo $! >"$LOGS/$name.pid"
+    wait $! || rc=$?
+    echo "$rc $((SECONDS - begun))" >"$LOGS/$name.end"
+}
+
 # background NAME SECONDS COMMAND…: starts a long build early; `finish NAME` waits for it and shows what went wrong.
 background() {
-    local name=$1 limit=$2
-    shift 2
-    say "== $name: started in the background"
-    (
-        begun=$SECONDS rc=0
-        timeout --kill-after=10 "$limit" "$@" >"$LOGS/$name.log" 2>&1 &
-        inner=$!
-        trap 'kill "$inner" 2>/dev/null' TERM
-        wait "$inner" || rc=$?
-        echo "$rc $((SECONDS - begun))" >"$LOGS/$name.end"
-    ) &
-    children+=($!)
-    printf -v "pid_$name" '%s' $!
+    say "== $1: started in the background"
+    bounded "$@" >"$LOGS/$1.log" 2>&1 &
+    printf -v "pid_$1" '%s' $!
 }
 
 finish() {
-    local name=$1 pid rc seconds
-    pid=pid_$name
+    local pid=pid_$1
     wait "${!pid}" || true
-    read -r rc seconds <"$LOGS/$name.end" || rc=1
-    if [ "$rc" = 0 ]; then
-        say "== $name: ok, $seconds s in the background"
-    else
-        tail -n 60 "$LOGS/$name.log" >&2
-        failed "$name" "$rc" "$seconds"
+    report "$1" "in the background" || {
+        tail -n 60 "$LOGS/$1.log" >&2
         return 1
-    fi
+    }
 }
 
-# tier NAME SECONDS COMMAND…: runs it in the foreground, its output on the terminal and in a log.
+# tier NAME SECONDS COMMAND…: its output goes to the terminal and to a log.
 tier() {
-    local name=$1 limit=$2 begun=$SECONDS rc=0
-    shift 2
-    say "== $name"
-    timeout --kill-after=10 "$limit" "$@" 2>&1 | tee "$LOGS/$name.log" || rc=$?
+    say "== $1"
+    bounded "$@" 2>&1 | tee "$LOGS/$1.log" &
+    wait $! || true
+    report "$1" ""
+}
+
+# report NAME WHERE: says how it ended.
+report() {
+    local rc seconds
+    read -r rc seconds <"$LOGS/$1.end" || { rc=1 seconds='?'; }
     if [ "$rc" = 0 ]; then
-        say "== $name: ok, $((SECONDS - begun)) s"
+        say "== $1: ok, $seconds s${2:+ $2}"
     else
-        failed "$name" "$rc" $((SECONDS - begun))
+        failed "$1" "$rc" "$seconds"
         return 1
     fi
 }
@@ -113,20 +119,20 @@ PYTHON
 
 # against_a_server TIER…: the server as people get it, on a free port with fresh data, for tests that speak to any server.
 against_a_server() {
-    local port data pid rc=0
+    local port data rc=0
     port=$(free_port)
     data=$(mktemp -d)
     "$BIN" dev --listen "127.0.0.1:$port" --data "$data" --no-examples >"$LOGS/server.txt" 2>&1 &
-    pid=$!
-    children+=("$pid")
-    if wait_ready "http://127.0.0.1:$port" "$pid" 60; then
+    server=$!
+    if wait_ready "http://127.0.0.1:$port" "$server" 60; then
         EVENTFLOW_URL=http://127.0.0.1:$port tier "$@" || rc=$?
     else
         tail -n 40 "$LOGS/server.txt" >&2
         failed "$1" 1 0
         rc=1
     fi
-    stop_pid "$pid" 40
+    stop_pid "$server" 40
+    server=
     rm -rf "$data"
     return "$rc"
 }

@@ -30,7 +30,8 @@ pub(crate) struct Held {
 
 impl Bodies {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
-        let units = usize::try_from(config.buffered_limit / UNIT).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let units =
+            usize::try_from(config.buffered_limit / UNIT).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self { budget: Arc::new(Semaphore::new(units)), timeout: config.body_timeout, idle: config.body_idle }
     }
 
@@ -105,8 +106,10 @@ impl Chunks {
                 Problem::new(StatusCode::BAD_REQUEST, "BodyBrokeOff", "the body ended before it was whole")
             })?;
             let Ok(bytes) = frame.into_data() else { continue };
-            self.left =
-                self.left.checked_sub(bytes.len() as u64).ok_or_else(|| Problem::too_large(self.limit, None))?;
+            self.left = self
+                .left
+                .checked_sub(bytes.len() as u64)
+                .ok_or_else(|| Problem::too_large(self.limit, None))?;
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
             }

@@ -1,20 +1,11 @@
+use eventflow_auth::origin::HostPolicy;
 use std::time::Duration;
-
-/// Which `Host` a request may name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hosts {
-    Any,
-    /// Loopback names and addresses, and these (`name` or `name:port`). For loopback listeners: a page of
-    /// somebody else cannot reach them by a name that it makes resolve to 127.0.0.1.
-    LoopbackAnd(Vec<String>),
-}
 
 /// Bounds and policies of the gateway.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
-    pub hosts: Hosts,
-    /// Origins (`https://console.example`) that may call besides the own one.
-    pub origins: Vec<String>,
+    /// Which `Host` and `Origin` are served. The default is that of a loopback listener.
+    pub hosts: HostPolicy,
     /// Bytes of a call's payload; also the largest single gRPC message that is passed on.
     pub payload_limit: u64,
     /// Bytes of an uploaded artifact.
@@ -44,8 +35,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         let limits = eventflow_domain::limits::Limits::default();
         Self {
-            hosts: Hosts::LoopbackAnd(Vec::new()),
-            origins: Vec::new(),
+            hosts: HostPolicy { loopback: true, ..HostPolicy::default() },
             payload_limit: limits.payload,
             artifact_limit: limits.artifact,
             json_limit: 2 << 20,

@@ -21,8 +21,15 @@ pub(crate) struct Context {
 pub struct ClientAddress(pub SocketAddr);
 
 /// The template of the route that answered: the label of metrics, a closed set.
-#[derive(Debug, Clone)]
-pub(crate) struct RouteLabel(pub(crate) Arc<str>);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RouteLabel(pub(crate) &'static str);
+
+impl RouteLabel {
+    /// Keeps a text of the contract for as long as the process lives; done once for each, at start.
+    pub(crate) fn keep(text: String) -> &'static str {
+        Box::leak(text.into_boxed_str())
+    }
+}
 
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -33,9 +40,11 @@ impl Context {
         let trace: TraceContext =
             text(TRACEPARENT).and_then(|text| text.parse().ok()).unwrap_or_else(TraceContext::generate);
         let plain = |id: &&str| {
-            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            (1..=128).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         };
-        let request_id = text(REQUEST_ID).filter(plain).map_or_else(|| trace.trace_id_hex().into(), Arc::from);
+        let request_id =
+            text(REQUEST_ID).filter(plain).map_or_else(|| trace.trace_id_hex().into(), Arc::from);
         Self { request_id, trace, client: extensions.get::<ClientAddress>().map(|address| address.0) }
     }
 

@@ -7,6 +7,7 @@ use eventflow_domain::ports::HttpResponse;
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{FunctionName, Invocation, InvocationId, Namespace, Result, State, VersionNumber};
 use eventflow_lifecycle::{CancellationToken, Health};
+use eventflow_telemetry::Metrics;
 use http::{HeaderMap, HeaderValue};
 use std::fmt::Debug;
 use std::net::IpAddr;
@@ -76,34 +77,13 @@ pub trait ProxyApi: Debug + Send + Sync {
     async fn proxy(&self, request: RawProxy) -> Result<ProxyAnswer>;
 }
 
-/// One answered request, for `eventflow_http_requests_total`. All texts are of closed sets.
-#[derive(Debug, Clone, Copy)]
-pub struct Observed<'a> {
-    /// `GET`, `POST` …, or `OTHER`.
-    pub method: &'static str,
-    /// The template of the route: `/v1/functions/{name}`.
-    pub route: &'a str,
-    pub status: u16,
-    /// Until the head of the answer.
-    pub seconds: f64,
-}
-
-/// The metrics of the process.
-pub trait Metrics: Debug + Send + Sync {
-    fn observe(&self, request: Observed<'_>);
-
-    /// All metrics in the text format, and its content type.
-    fn encode(&self) -> (String, &'static str);
-}
-
 /// The rooms behind the gateway.
 #[derive(Debug, Clone)]
 pub struct Deps {
     pub invoke: Arc<dyn InvokeApi>,
     pub proxy: Arc<dyn ProxyApi>,
     pub health: Health,
-    pub metrics: Arc<dyn Metrics>,
-    pub clock: Arc<dyn eventflow_domain::ports::Clock>,
+    pub metrics: Metrics,
     /// Cancelled when the process begins to drain: streams end cleanly then.
     pub draining: CancellationToken,
     /// Answers what no route of ours does: the UI.

@@ -1,9 +1,9 @@
 //! What monitors ask.
 
-use crate::deps::Metrics;
 use axum::body::Body;
 use axum::response::Response;
 use eventflow_lifecycle::Health;
+use eventflow_telemetry::Metrics;
 use http::{HeaderValue, StatusCode, header};
 
 fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
@@ -29,7 +29,6 @@ pub(crate) fn ready(health: &Health) -> Response {
     answer(status, "application/json", body)
 }
 
-pub(crate) fn metrics(metrics: &dyn Metrics) -> Response {
-    let (text, content_type) = metrics.encode();
-    answer(StatusCode::OK, content_type, text)
+pub(crate) fn metrics(metrics: &Metrics) -> Response {
+    answer(StatusCode::OK, Metrics::CONTENT_TYPE, metrics.encode())
 }

@@ -69,7 +69,10 @@ mod tests {
     #[test]
     fn only_our_cookies_are_taken() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; eventflow_session=x; b=2; __Host-eventflow=y"));
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; eventflow_session=x; b=2; __Host-eventflow=y"),
+        );
         strip_our_cookies(&mut headers);
         assert_eq!(headers.get(header::COOKIE).expect("a cookie"), "a=1; b=2");
     }

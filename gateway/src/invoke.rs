@@ -12,12 +12,12 @@ use crate::hop;
 use crate::problem::Problem;
 use crate::transcode::headers::{deadline, deadline_exceeded, idempotency_key};
 use crate::transcode::request::content_type;
+pub(crate) use answer::{INVOCATION_ID, VERSION};
 use axum::body::Body;
 use axum::response::Response;
 use eventflow_domain::{FunctionName, Namespace};
 use eventflow_proto::convert;
 use http::{HeaderMap, Request, header};
-pub(crate) use answer::{INVOCATION_ID, VERSION};
 use query::Query;
 use std::sync::Arc;
 
@@ -83,7 +83,15 @@ pub(crate) async fn handle(
 fn forwarded(headers: &HeaderMap) -> HeaderMap {
     let mut out = headers.clone();
     hop::strip(&mut out);
-    let ours = ["host", "content-length", "content-type", "idempotency-key", "grpc-timeout", "authorization", "cookie"];
+    let ours = [
+        "host",
+        "content-length",
+        "content-type",
+        "idempotency-key",
+        "grpc-timeout",
+        "authorization",
+        "cookie",
+    ];
     for name in ours {
         out.remove(name);
     }

@@ -29,10 +29,10 @@ mod router;
 mod server;
 mod transcode;
 
-pub use config::{GatewayConfig, Hosts};
+pub use config::GatewayConfig;
 pub use context::ClientAddress;
-pub use deps::{Deps, InvokeAnswer, InvokeApi, Metrics, Observed, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
-pub use problem::{Problem, http_status};
+pub use deps::{Deps, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
+pub use problem::{Facts, Problem, http_status};
 pub use router::{router, router_for};
 pub use server::{ServerConfig, serve};
-pub use transcode::{TableError, Upstream};
+pub use transcode::{TableError, Upstream, read_json, write_json};

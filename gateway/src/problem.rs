@@ -12,13 +12,18 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 pub use status::http_status;
 
-/// What a caller over HTTP is told of an error.
+/// What a caller over HTTP is told of an error. Small, since nearly every function here may return one.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Facts>);
+
+/// The facts of a [`Problem`].
+#[derive(Debug, Clone)]
+pub struct Facts {
     pub status: StatusCode,
     /// Stable and machine readable.
     pub reason: Cow<'static, str>,
@@ -54,9 +59,28 @@ struct FieldError<'a> {
     description: &'a str,
 }
 
+impl Deref for Problem {
+    type Target = Facts;
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
+impl From<Facts> for Problem {
+    fn from(facts: Facts) -> Self {
+        Self(Box::new(facts))
+    }
+}
+
 impl Problem {
     pub fn new(status: StatusCode, reason: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self::from(Facts {
             status,
             reason: Cow::Borrowed(reason),
             detail: detail.into(),
@@ -64,7 +88,7 @@ impl Problem {
             metadata: BTreeMap::new(),
             retry_after: None,
             allow: None,
-        }
+        })
     }
 
     /// Fields of the request that break rules: 400.
@@ -154,15 +178,19 @@ impl From<Error> for Problem {
         if error.kind() == ErrorKind::Internal {
             tracing::error!(error = %eventflow_domain::error::Chain(&error), "request failed");
         }
-        Self {
+        Self::from(Facts {
             status: http_status(error.kind()),
             reason: Cow::Borrowed(error.reason()),
             detail: error.message().to_owned(),
             errors: error.field_violations().to_vec(),
-            metadata: error.metadata().iter().map(|(key, value)| (Cow::Borrowed(*key), value.clone())).collect(),
+            metadata: error
+                .metadata()
+                .iter()
+                .map(|(key, value)| (Cow::Borrowed(*key), value.clone()))
+                .collect(),
             retry_after: error.retry_after(),
             allow: None,
-        }
+        })
     }
 }
 

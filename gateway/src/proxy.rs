@@ -124,7 +124,8 @@ fn split(uri: &Uri) -> Result<(Target, Uri, String), Problem> {
 
 fn wants_upgrade(headers: &HeaderMap) -> bool {
     let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let upgrade = named.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case("upgrade"));
+    let upgrade =
+        named.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case("upgrade"));
     upgrade && headers.contains_key(header::UPGRADE)
 }
 

@@ -61,7 +61,8 @@ pub fn router_for(
         deps: deps.clone(),
     };
     let methods = pool.services().flat_map(|service| {
-        let path = |method: prost_reflect::MethodDescriptor| format!("/{}/{}", service.full_name(), method.name());
+        let path =
+            |method: prost_reflect::MethodDescriptor| format!("/{}/{}", service.full_name(), method.name());
         service.methods().map(path).collect::<Vec<_>>()
     });
     let methods = grpc::Methods::new(methods);
@@ -83,7 +84,7 @@ pub fn router_for(
             async move { Ok::<_, Infallible>(function_url(&deps, request).await) }
         })
     };
-    let outer = outer::Outer { config, deps };
+    let outer = outer::Outer { config, metrics: deps.metrics };
     // A function answers preflights itself: CORS of ours is not for its URL.
     Ok(rest
         .merge(rpc)
@@ -99,7 +100,7 @@ async fn function_url(deps: &Deps, request: Request) -> Response {
 
 fn labelled(answer: Result<Response, Problem>, label: &'static str) -> Response {
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    response.extensions_mut().insert(RouteLabel(label.into()));
+    response.extensions_mut().insert(RouteLabel(label));
     response
 }
 
@@ -132,19 +133,14 @@ impl Front {
         match request.uri().path() {
             "/healthz" if reads => labelled(Ok(health::live()), "/healthz"),
             "/readyz" if reads => labelled(Ok(health::ready(&self.deps.health)), "/readyz"),
-            "/metrics" if reads => labelled(Ok(health::metrics(self.deps.metrics.as_ref())), "/metrics"),
+            "/metrics" if reads => labelled(Ok(health::metrics(&self.deps.metrics)), "/metrics"),
             "/openapi.json" if reads => labelled(Ok(openapi::respond(&self.document)), "/openapi.json"),
-            path if self.is_ours(path) => Arc::clone(&self.transcoder).handle(request).await,
+            path if is_ours(path) => Arc::clone(&self.transcoder).handle(request).await,
             _ => match self.deps.fallback.clone() {
                 Some(fallback) => fallback.oneshot(request).await.unwrap_or_else(|never| match never {}),
                 None => Arc::clone(&self.transcoder).handle(request).await,
             },
         }
-    }
-
-    /// Paths that the UI never answers.
-    fn is_ours(&self, path: &str) -> bool {
-        path.starts_with("/v1/") || path.starts_with("/auth/") || path.starts_with("/fn")
     }
 
     fn invoke_target(&self, path: &str) -> Option<Result<Target, Problem>> {
@@ -160,4 +156,9 @@ impl Front {
         };
         Some(target())
     }
+}
+
+/// Paths that the UI never answers.
+fn is_ours(path: &str) -> bool {
+    ["/v1/", "/auth/", "/fn"].iter().any(|prefix| path.starts_with(prefix))
 }

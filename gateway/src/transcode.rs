@@ -14,10 +14,11 @@ pub(crate) mod pattern;
 pub(crate) mod query;
 mod read;
 pub(crate) mod request;
-mod scalar;
+pub(crate) mod scalar;
 mod socket;
 mod stream;
 pub(crate) mod table;
+mod text;
 mod upload;
 mod upstream;
 pub(crate) mod write;
@@ -35,6 +36,7 @@ use table::{Binding, Found, Table};
 use tokio_util::sync::CancellationToken;
 
 pub use table::TableError;
+pub use text::{read_json, write_json};
 pub use upstream::Upstream;
 
 /// Answers REST requests by calling RPCs.
@@ -65,7 +67,7 @@ impl Transcoder {
             Found::OtherMethod(allow) => return other_method(request.method(), allow).into_response(),
             Found::Nothing => return self.nothing(&path).into_response(),
         };
-        let label = RouteLabel(Arc::clone(&binding.template));
+        let label = RouteLabel(binding.template);
         let result = self.dispatch(binding, &values, request).await;
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
         response.extensions_mut().insert(label);

@@ -29,7 +29,7 @@ pub fn host_allowed(host: &str, policy: &HostPolicy) -> bool {
 pub fn origin_allowed(origin: &str, host: &str, policy: &HostPolicy) -> bool {
     let Some(page) = Origin::parse(origin) else { return false };
     let own = Authority::parse(host).is_some_and(|own| {
-        let port = own.port.unwrap_or(page.scheme.port());
+        let port = own.port.unwrap_or_else(|| page.scheme.port());
         own.name.eq_ignore_ascii_case(page.authority.name) && port == page.port()
     });
     own || policy.origins.iter().filter_map(|known| Origin::parse(known)).any(|known| known.same(&page))
@@ -112,7 +112,7 @@ impl<'a> Origin<'a> {
     }
 
     fn port(&self) -> u16 {
-        self.authority.port.unwrap_or(self.scheme.port())
+        self.authority.port.unwrap_or_else(|| self.scheme.port())
     }
 
     fn same(&self, other: &Origin<'_>) -> bool {

@@ -113,7 +113,8 @@ impl Signer {
             return Err(Refused::Long(token.len()));
         }
         let token = jsonwebtoken::decode::<Claims>(token, &self.decode, &self.validation)?;
-        if token.header.typ.as_deref() != Some("JWT") {
+        // We know no extension that a token may declare critical.
+        if token.header.typ.as_deref() != Some("JWT") || token.header.crit.is_some() {
             return Err(Refused::Type);
         }
         let claims = token.claims;

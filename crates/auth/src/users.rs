@@ -38,7 +38,7 @@ pub enum UsersError {
 /// Everybody who can log in.
 #[derive(Debug)]
 pub struct Users {
-    users: BTreeMap<String, User>,
+    by_name: BTreeMap<String, User>,
     nobody: PasswordHash,
     dev: DevLogin,
 }
@@ -72,18 +72,18 @@ impl Users {
                 return Err(UsersError::Twice(name));
             }
         }
-        Ok(Self { users, nobody: PasswordHash::of_nobody(), dev })
+        Ok(Self { by_name: users, nobody: PasswordHash::of_nobody(), dev })
     }
 
     pub(crate) fn dev_login(&self) -> bool {
-        self.dev == DevLogin::Enabled && !self.users.contains_key(DEV)
+        self.dev == DevLogin::Enabled && !self.by_name.contains_key(DEV)
     }
 
     pub(crate) fn check(&self, username: &str, password: &str) -> Check {
         if self.dev_login() && (username, password) == (DEV, DEV) {
             return Check::Known(Caller::admin(DEV));
         }
-        match self.users.get(username) {
+        match self.by_name.get(username) {
             Some(user) => {
                 let caller = Caller { subject: user.name.as_str().into(), grants: user.grants.clone() };
                 Check::Hash { hash: user.password_hash.clone(), caller: Some(caller) }

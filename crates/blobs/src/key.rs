@@ -45,8 +45,25 @@ mod tests {
     fn nothing_else_is_a_key() {
         let long = "a".repeat(MAX_LENGTH + 1);
         for key in [
-            "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../etc/passwd", "a/./b", "A", "a b", "a#1", "a\\b",
-            "a%2e", "ä", "a\0", "a:b", &long,
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "a/../b",
+            "../etc/passwd",
+            "a/./b",
+            "A",
+            "a b",
+            "a#1",
+            "a\\b",
+            "a%2e",
+            "ä",
+            "a\0",
+            "a:b",
+            &long,
         ] {
             assert_eq!(parse(key).expect_err(key).reason(), "BlobKeyInvalid", "{key}");
         }

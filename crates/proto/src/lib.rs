@@ -3,7 +3,6 @@
 //! Generated code is committed and made by `cargo xtask codegen`; nothing else in the workspace defines a wire type.
 
 pub mod convert;
-pub mod manifest;
 pub mod status;
 
 mod generated {

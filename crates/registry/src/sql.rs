@@ -7,7 +7,9 @@ mod plan;
 mod versions;
 
 use async_trait::async_trait;
-use eventflow_domain::ports::{Applied, Apply, Clock, FunctionRegistry, FunctionRow, FunctionStore, RegistryEvent};
+use eventflow_domain::ports::{
+    Applied, Apply, Clock, FunctionRegistry, FunctionRow, FunctionStore, RegistryEvent,
+};
 use eventflow_domain::{
     Error, ErrorKind, Function, FunctionKey, FunctionUid, FunctionVersion, Namespace, Readiness, Result,
     VersionNumber,

@@ -32,7 +32,8 @@ impl Pipe {
         loop {
             self.0.readable().await?;
             match read(&|buffer| self.0.try_read(buffer)) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 result => return result,
             }
         }
@@ -88,7 +89,9 @@ mod tests {
 
     #[test]
     fn a_tail_keeps_the_last_bytes_however_they_arrive() {
-        for pieces in [vec!["abcdef"], vec!["ab", "cdef"], vec!["a", "b", "c", "d", "ef"], vec!["abcd", "", "ef"]] {
+        for pieces in
+            [vec!["abcdef"], vec!["ab", "cdef"], vec!["a", "b", "c", "d", "ef"], vec!["abcd", "", "ef"]]
+        {
             let mut tail = Tail::new(4);
             for piece in &pieces {
                 tail.push(piece.as_bytes());

@@ -38,6 +38,9 @@ pub(crate) struct Control {
     tell: OwnedWriteHalf,
     launcher: Process,
     command: Option<ProcessId>,
+    /// All has ended: `exit` says how, unless the launcher was killed.
+    over: bool,
+    exit: Option<Exit>,
     grace: Duration,
 }
 
@@ -67,6 +70,8 @@ impl Child {
             tell,
             launcher: process,
             command: None,
+            over: false,
+            exit: None,
             grace: Duration::from_millis(order.grace_ms),
         };
         Ok(Self { control, stdout: Pipe::new(stdout)?, stderr: Pipe::new(stderr)? })
@@ -74,6 +79,11 @@ impl Child {
 }
 
 impl Control {
+    /// Everything that is started is below it.
+    pub(crate) fn launcher(&self) -> Option<i32> {
+        self.launcher.id().map(|pid| pid as i32)
+    }
+
     /// Waits for the start of the command.
     pub(crate) async fn started(&mut self) -> Result<(), Failure> {
         match self.report().await {
@@ -91,17 +101,18 @@ impl Control {
     /// Waits for the end of the command and of all it has started. `None`: the launcher was killed. May be dropped
     /// and called again.
     pub(crate) async fn ended(&mut self) -> Option<Exit> {
-        loop {
+        while !self.over {
             match self.report().await {
-                Some(Report::Ended(exit)) => return Some(exit),
+                Some(Report::Ended(exit)) => (self.over, self.exit) = (true, Some(exit)),
                 Some(_) => {}
                 None => {
                     // What the launcher held is nobody's now.
                     self.command.take().into_iter().for_each(stale::kill);
-                    return None;
+                    self.over = true;
                 }
             }
         }
+        self.exit
     }
 
     /// Ends the command, SIGTERM first, and waits until it has.
@@ -136,7 +147,11 @@ pub(crate) fn failure(exit: Option<Exit>, memory: u64) -> Option<Failure> {
     Some(match exit {
         Exit { over_memory: Some(used), .. } => Failure::new(
             Reason::OutOfMemory,
-            format!("used {} MiB of memory, more than resources.memory allows ({} MiB)", mib(used), mib(memory)),
+            format!(
+                "used {} MiB of memory, more than resources.memory allows ({} MiB)",
+                mib(used),
+                mib(memory)
+            ),
         ),
         Exit { code: Some(0), .. } => return None,
         Exit { code: Some(code), .. } => Failure::new(Reason::ExitCode, format!("exited with code {code}")),

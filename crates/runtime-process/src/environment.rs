@@ -25,7 +25,13 @@ pub(crate) fn of_function(
     env
 }
 
-pub(crate) fn of_job(base: &[(String, String)], call: &Call, scratch: &Path, payload: &Path, result: &Path) -> Env {
+pub(crate) fn of_job(
+    base: &[(String, String)],
+    call: &Call,
+    scratch: &Path,
+    payload: &Path,
+    result: &Path,
+) -> Env {
     let mut env = of_function(base, &call.env, &call.version, scratch);
     env.extend([
         pair("EVENTFLOW_INVOCATION_ID", &call.invocation),

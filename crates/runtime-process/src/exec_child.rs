@@ -33,7 +33,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "exec-child is started by EventFlow itself, to run a process function: {why}");
+    let _ =
+        writeln!(io::stderr(), "exec-child is started by EventFlow itself, to run a process function: {why}");
     ExitCode::from(64)
 }
 
@@ -91,10 +92,13 @@ fn spawn(order: &Order) -> Result<Child, Report> {
     let failed = |not_found, message| Report::NotStarted { not_found, message };
     let (program, args) = order.command.split_first().ok_or_else(|| failed(true, "no command".to_owned()))?;
     let path = order.env.iter().rfind(|(name, _)| name == "PATH").map_or("", |(_, path)| path);
-    let file = resolve::resolve(program, path)
-        .map_err(|missing| failed(matches!(missing, resolve::Missing::NotFound(_)), missing.message().to_owned()))?;
+    let file = resolve::resolve(program, path).map_err(|missing| {
+        failed(matches!(missing, resolve::Missing::NotFound(_)), missing.message().to_owned())
+    })?;
     let stdin = match &order.stdin {
-        Some(payload) => File::open(payload).map_err(|error| failed(false, format!("payload file: {error}")))?.into(),
+        Some(payload) => {
+            File::open(payload).map_err(|error| failed(false, format!("payload file: {error}")))?.into()
+        }
         None => Stdio::null(),
     };
     limits::apply(order).map_err(|error| failed(false, format!("limits: {error}")))?;

@@ -9,12 +9,15 @@
 mod answer;
 mod connections;
 mod copy;
+mod lease;
 mod life;
 mod output;
 mod pool;
 mod pools;
+mod quick_ack;
 mod request;
 mod serve;
+mod state;
 mod status;
 
 pub(crate) use pools::Pools;

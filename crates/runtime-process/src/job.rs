@@ -40,9 +40,8 @@ async fn carry_out(
     started_at: &mut Timestamp,
     exit_code: &mut Option<i32>,
 ) -> Result<Content, Failure> {
-    let (mut child, result_file) = tokio::time::timeout(call.start_deadline, start(shared, call))
-        .await
-        .unwrap_or_else(|_| {
+    let (mut child, result_file) =
+        tokio::time::timeout(call.start_deadline, start(shared, call)).await.unwrap_or_else(|_| {
             let deadline = format_duration(call.start_deadline);
             Err(Failure::new(Reason::StartDeadline, format!("was not started within {deadline}")))
         })?;
@@ -63,11 +62,17 @@ async fn start(shared: &Arc<Shared>, call: &Call) -> Result<(Child, PathBuf), Fa
     let (shared, call) = (Arc::clone(shared), call.clone());
     // Files and a new program: work that blocks.
     let launched = tokio::task::spawn_blocking(move || launch(&shared, &call)).await;
-    let cannot = |cause: String| Failure::new(Reason::Internal, format!("failed to start the launcher: {cause}"));
+    let cannot =
+        |cause: String| Failure::new(Reason::Internal, format!("failed to start the launcher: {cause}"));
     let (mut child, result) =
         launched.map_err(|error| cannot(error.to_string()))?.map_err(|error| cannot(error.to_string()))?;
-    child.control.started().await?;
-    Ok((child, result))
+    match child.control.started().await {
+        Ok(()) => Ok((child, result)),
+        Err(failure) => {
+            child.control.farewell().await;
+            Err(failure)
+        }
+    }
 }
 
 fn launch(shared: &Shared, call: &Call) -> std::io::Result<(Child, PathBuf)> {

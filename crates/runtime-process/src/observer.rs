@@ -1,5 +1,5 @@
-use eventflow_domain::ports::RuntimeReport;
 use eventflow_domain::logs::Stream;
+use eventflow_domain::ports::RuntimeReport;
 use eventflow_domain::{FunctionKey, FunctionUid, VersionNumber};
 use std::fmt::Debug;
 

@@ -102,6 +102,35 @@ fn sum(pids: &[i32], file: &str, fields: &[&str]) -> Option<u64> {
     total
 }
 
+/// Whether one of the processes below `root` listens on the TCP port: another program may have been faster to it.
+pub(crate) fn listens(root: i32, port: u16) -> bool {
+    let sockets = listeners(port);
+    descendants(root).iter().any(|pid| {
+        let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        open.flatten().any(|fd| {
+            fs::read_link(fd.path()).ok().and_then(|to| Some(sockets.contains(&to.to_str()?.to_owned())))
+                == Some(true)
+        })
+    })
+}
+
+/// The sockets that listen on a port, as they are named in `/proc/<pid>/fd`.
+fn listeners(port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let end = format!(":{port:04X}");
+    let mut sockets = Vec::new();
+    for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
+        for line in fs::read_to_string(table).unwrap_or_default().lines() {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let (local, state) = (fields.next(), fields.nth(1));
+            if local.is_some_and(|local| local.ends_with(&end)) && state == Some(LISTEN) {
+                sockets.extend(fields.nth(5).map(|inode| format!("socket:[{inode}]")));
+            }
+        }
+    }
+    sockets
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,13 +150,17 @@ mod tests {
             .spawn()
             .expect("sh starts");
         let root = child.id() as i32;
-        std::io::Read::read_exact(child.stdout.as_mut().expect("is piped"), &mut [0]).expect("the sleep runs");
+        std::io::Read::read_exact(child.stdout.as_mut().expect("is piped"), &mut [0])
+            .expect("the sleep runs");
         let listed = descendants(root);
         assert_eq!(listed.len(), 1);
         assert_eq!(scan(root), listed);
         for pid in listed {
-            rustix::process::kill_process(rustix::process::Pid::from_raw(pid).expect("a pid"), rustix::process::Signal::KILL)
-                .expect("is killed");
+            rustix::process::kill_process(
+                rustix::process::Pid::from_raw(pid).expect("a pid"),
+                rustix::process::Signal::KILL,
+            )
+            .expect("is killed");
         }
         child.wait().expect("ends");
     }
@@ -139,5 +172,17 @@ mod tests {
         assert!(memory(&me, u64::MAX) >= 32 << 20);
         assert!(memory(&me, 0) >= 32 << 20, "the exact way sees it too");
         drop(held);
+    }
+
+    #[test]
+    fn a_port_is_listened_on_by_the_process_that_does_and_by_no_other() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        assert_eq!(listeners(port).len(), 1);
+        let parent = rustix::process::getppid().expect("a parent").as_raw_pid();
+        assert!(listens(parent, port), "we are a child of our parent");
+        assert!(!listens(std::process::id() as i32, port), "none of our children listens");
+        drop(listener);
+        assert!(!listens(parent, port));
     }
 }

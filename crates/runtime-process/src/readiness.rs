@@ -2,7 +2,13 @@
 
 use eventflow_domain::{Condition, ConditionStatus, Readiness, Timestamp};
 
-pub(crate) fn condition(kind: &str, ok: bool, reason: &str, message: impl Into<String>, now: Timestamp) -> Condition {
+pub(crate) fn condition(
+    kind: &str,
+    ok: bool,
+    reason: &str,
+    message: impl Into<String>,
+    now: Timestamp,
+) -> Condition {
     Condition {
         kind: kind.to_owned(),
         status: if ok { ConditionStatus::True } else { ConditionStatus::False },

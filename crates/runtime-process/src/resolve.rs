@@ -38,7 +38,9 @@ pub(crate) fn resolve(program: &str, path: &str) -> Result<PathBuf, Missing> {
         }
     }
     Err(refused.unwrap_or_else(|| {
-        Missing::NotFound(format!("{program}: command not found on PATH ({path}); install it or give its full path"))
+        Missing::NotFound(format!(
+            "{program}: command not found on PATH ({path}); install it or give its full path"
+        ))
     }))
 }
 

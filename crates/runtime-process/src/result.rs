@@ -13,7 +13,8 @@ const SNIFF: usize = 1 << 20;
 
 /// Reads the result file; `Ok(None)` where there is none. Never cuts: more than `limit` bytes are a failure.
 pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Content>, Failure> {
-    let unreadable = |error: io::Error| Failure::new(Reason::Internal, format!("the result file cannot be read: {error}"));
+    let unreadable =
+        |error: io::Error| Failure::new(Reason::Internal, format!("the result file cannot be read: {error}"));
     // NONBLOCK and NOFOLLOW: a pipe or a link in its place must neither hold us nor lead us elsewhere.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -29,7 +30,10 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Content>, Fail
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > limit {
         let size = size.len();
-        return Err(Failure::new(Reason::ResultTooLarge, format!("the result has {size} bytes, the limit is {limit}")));
+        return Err(Failure::new(
+            Reason::ResultTooLarge,
+            format!("the result has {size} bytes, the limit is {limit}"),
+        ));
     }
     Ok(Some(content(bytes)))
 }
@@ -48,7 +52,9 @@ pub(crate) fn content(bytes: Vec<u8>) -> Content {
 
 fn is_json(bytes: &[u8]) -> bool {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'[')) && bytes.len() <= SNIFF && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+    matches!(first, Some(b'{' | b'['))
+        && bytes.len() <= SNIFF
+        && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use eventflow_domain::invocation::{Failure, Reason};
 use eventflow_domain::ports::{Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime};
 use eventflow_domain::spec::RuntimeKind;
 use eventflow_domain::{
-    Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, StartKind, VersionNumber, Violation,
+    Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, StartKind, VersionNumber,
+    Violation,
 };
 use std::fs;
 use std::io;
@@ -114,7 +115,8 @@ impl ProcessRuntime {
     }
 
     fn missing_command(&self, spec: &FunctionSpec) -> Option<String> {
-        let declared: Env = spec.env.iter().map(|(name, value)| environment::pair(name.as_str(), value)).collect();
+        let declared: Env =
+            spec.env.iter().map(|(name, value)| environment::pair(name.as_str(), value)).collect();
         let path = environment::path(&self.shared.config.base_env, &declared);
         resolve(spec.command.first()?, path).err().map(|missing| missing.message().to_owned())
     }
@@ -168,8 +170,7 @@ impl Runtime for ProcessRuntime {
         if call.version.spec.mode == Mode::Job {
             return Err(Failure::new(Reason::Internal, "a function in job mode serves no requests"));
         }
-        let pool = self.pools.pool(&self.shared, &call.version);
-        http::serve(&self.shared, &pool, call, request, logs).await
+        http::serve(&self.shared, &self.pools, call, request, logs).await
     }
 
     async fn retire(&self, _function: &FunctionKey, uid: FunctionUid, keep: Option<VersionNumber>) {
@@ -188,7 +189,10 @@ fn violations(spec: &FunctionSpec) -> Vec<Violation> {
     match spec.command.first().map(String::as_str) {
         None | Some("") => refuse("command", "must name the program to run, such as [python3, /srv/app.py]"),
         Some(program) if program.contains('/') && !program.starts_with('/') => {
-            refuse("command", "must be a name on PATH or an absolute path: a call runs in an empty folder of its own");
+            refuse(
+                "command",
+                "must be a name on PATH or an absolute path: a call runs in an empty folder of its own",
+            );
         }
         Some(_) => {}
     }
@@ -203,7 +207,11 @@ fn violations(spec: &FunctionSpec) -> Vec<Violation> {
     if spec.image.is_some() {
         refuse("image", "must be absent with runtime process: the command is a program of this machine");
     }
-    if spec.probe_path.as_ref().is_some_and(|path| !path.starts_with('/') || path.parse::<::http::Uri>().is_err()) {
+    if spec
+        .probe_path
+        .as_ref()
+        .is_some_and(|path| !path.starts_with('/') || path.parse::<::http::Uri>().is_err())
+    {
         refuse("probe.path", "must be the path of a URL and start with /");
     }
     violations

@@ -25,9 +25,9 @@ pub(crate) fn sweep(records: &Path, grace: Duration) -> io::Result<usize> {
     let mut ended = 0;
     for entry in fs::read_dir(records)? {
         let path = entry?.path();
-        let noted = fs::read(&path).ok().and_then(|bytes| {
-            serde_json::from_slice::<(Option<ProcessId>, Option<ProcessId>)>(&bytes).ok()
-        });
+        let noted = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<(Option<ProcessId>, Option<ProcessId>)>(&bytes).ok());
         if let Some((launcher, command)) = noted {
             ended += usize::from(end(launcher, command, grace));
         }

@@ -64,14 +64,21 @@ impl Cache {
         let mac = fs::read(path.with_extension("mac")).ok()?;
         let mut mapped = File::open(&path).ok()?;
         if self.mac_of_file(&name, &mut mapped).ok()?.verify_slice(&mac).is_err() {
-            tracing::warn!(entry = name, "compiled code in the cache is not as it was written: compiling it again");
+            tracing::warn!(
+                entry = name,
+                "compiled code in the cache is not as it was written: compiling it again"
+            );
             forget(&path);
             return None;
         }
         match load::file(engine, &path) {
             Ok(compiled) => Some(compiled),
             Err(error) => {
-                tracing::warn!(entry = name, error = format!("{error:#}"), "failed to load compiled code from the cache");
+                tracing::warn!(
+                    entry = name,
+                    error = format!("{error:#}"),
+                    "failed to load compiled code from the cache"
+                );
                 forget(&path);
                 None
             }
@@ -135,7 +142,8 @@ impl Cache {
             .filter_map(|entry| {
                 let entry = entry.ok()?;
                 let path = entry.path();
-                let metadata = entry.metadata().ok().filter(|_| path.extension().is_some_and(|e| e == "cwasm"))?;
+                let metadata =
+                    entry.metadata().ok().filter(|_| path.extension().is_some_and(|e| e == "cwasm"))?;
                 Some((metadata.modified().ok()?, metadata.len(), path))
             })
             .collect();

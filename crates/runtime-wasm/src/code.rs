@@ -107,7 +107,9 @@ impl Linkers {
         let lean = Lean {
             memory: lean_export(module, "memory", |ty| ty.memory().is_some_and(|memory| !memory.is_64()))?,
             alloc: lean_export(module, "ef_alloc", |ty| is_func(ty, &[ValType::I32], &ValType::I32))?,
-            handle: lean_export(module, "ef_handle", |ty| is_func(ty, &[ValType::I32, ValType::I32], &ValType::I64))?,
+            handle: lean_export(module, "ef_handle", |ty| {
+                is_func(ty, &[ValType::I32, ValType::I32], &ValType::I64)
+            })?,
             pre,
         };
         Ok(Code { job: Some(Job::Lean(lean)), http: None, found: "a module of the lean ABI" })
@@ -138,14 +140,20 @@ impl Linkers {
 }
 
 fn exports(names: &[&str], wanted: &str) -> bool {
-    names.iter().any(|name| name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    names
+        .iter()
+        .any(|name| name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 fn import_missing(error: &wasmtime::Error) -> Refusal {
     Refusal::code("ImportMissing", format!("imports what is not offered: {error:#}"))
 }
 
-fn lean_export(module: &Module, name: &str, fits: impl Fn(&ExternType) -> bool) -> Result<ModuleExport, Refusal> {
+fn lean_export(
+    module: &Module,
+    name: &str,
+    fits: impl Fn(&ExternType) -> bool,
+) -> Result<ModuleExport, Refusal> {
     let found = module.get_export(name);
     let index = module.get_export_index(name).filter(|_| found.as_ref().is_some_and(fits));
     index.ok_or_else(|| {

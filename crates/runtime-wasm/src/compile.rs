@@ -15,6 +15,8 @@ use wasmtime::Engine;
 
 /// How much lower than the rest of the process compilation runs (`nice`).
 const NICENESS: i32 = 10;
+/// Stack of a compiling thread: deeply nested code must not end the process.
+const STACK: usize = 32 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Compiler {
@@ -61,13 +63,16 @@ impl Compiler {
     }
 
     async fn compile(&self, artifact: ArtifactDigest) -> Result<Compiled, Refusal> {
-        let busy = |_| Refusal::transient("CompileQueueFull", "too many functions wait to be compiled; try again later");
+        let busy = |_| {
+            Refusal::transient("CompileQueueFull", "too many functions wait to be compiled; try again later")
+        };
         let _place = self.queue.try_acquire().map_err(busy)?;
         let worker = Arc::clone(&self.workers).acquire_owned().await;
         let code = self.fetch(artifact).await?;
         let (answer, compiled) = oneshot::channel();
         let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
-        let started = thread::Builder::new().name("wasm-compile".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("wasm-compile".to_owned()).stack_size(STACK);
+        let started = thread.spawn(move || {
             // Compilation cannot be interrupted: its worker is taken until it has ended, whoever still waits.
             let _worker = worker;
             if let Err(error) = rustix::process::nice(NICENESS) {
@@ -81,7 +86,7 @@ impl Compiler {
         }
         match tokio::time::timeout(self.config.compile_timeout, compiled).await {
             Ok(Ok(compiled)) => compiled,
-            Ok(Err(_)) => Err(Refusal::code("CompileFailed", "the compiler gave up on this code")),
+            Ok(Err(_)) => Err(Refusal::gave_up()),
             Err(_) => Err(Refusal::code(
                 "CompileTimeout",
                 format!("compiling took longer than {} s", self.config.compile_timeout.as_secs()),
@@ -122,8 +127,14 @@ impl Compiler {
     }
 }
 
-fn compile(cache: &Cache, engine: &Engine, artifact: ArtifactDigest, code: &[u8]) -> Result<Compiled, Refusal> {
-    let invalid = |error: wasmtime::Error| Refusal::code("InvalidCode", format!("not valid WebAssembly: {error:#}"));
+fn compile(
+    cache: &Cache,
+    engine: &Engine,
+    artifact: ArtifactDigest,
+    code: &[u8],
+) -> Result<Compiled, Refusal> {
+    let invalid =
+        |error: wasmtime::Error| Refusal::code("InvalidCode", format!("not valid WebAssembly: {error:#}"));
     let binary = wat::parse_bytes(code).map_err(|error| {
         Refusal::code("InvalidCode", format!("neither WebAssembly nor its text form: {error}"))
     })?;

@@ -1,7 +1,9 @@
 //! The one engine: how guests are compiled and where their memory comes from.
 
 use crate::config::WasmConfig;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
+};
 
 /// Memories, tables and core instances that one call may hold.
 pub(crate) const MEMORIES: u32 = 2;
@@ -16,7 +18,10 @@ pub(crate) fn build(config: &WasmConfig) -> wasmtime::Result<Engine> {
         Ok(engine) => return Ok(engine),
         Err(refused) => refused,
     };
-    tracing::warn!(error = format!("{refused:#}"), "no room for the pool of wasm instances: memory on demand, slower");
+    tracing::warn!(
+        error = format!("{refused:#}"),
+        "no room for the pool of wasm instances: memory on demand, slower"
+    );
     Engine::new(&on_demand())
 }
 

@@ -12,7 +12,7 @@ use eventflow_domain::logs::Stream;
 use eventflow_domain::ports::{Call, LogSink};
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Caller, Engine, Extern, Linker, Store};
+use wasmtime::{Caller, Engine, Extern, Linker, Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -34,7 +34,10 @@ pub(crate) fn store<T: State>(engine: &Engine, state: T) -> Store<T> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| state.limiter());
     store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    // Tokio's own yield: it looks at timers and sockets before the guest goes on. After a plain wake-up it would do so
+    // at every 61st turn only, and a timeout would come late by as many ticks.
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
     store
 }
 
@@ -118,9 +121,7 @@ impl ComponentState {
             egress: Egress::new(Arc::clone(&call.version), max_outgoing),
             limiter: Limiter::new(call.version.spec.resources.memory.0),
         };
-        let mut store = store(engine, state);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
-        store
+        store(engine, state)
     }
 }
 

@@ -28,6 +28,11 @@ impl Refusal {
         Self { reason, message: message.into(), field: "image", transient: true }
     }
 
+    /// The compiler panicked.
+    pub(crate) fn gave_up() -> Self {
+        Self::code("CompileFailed", "the compiler gave up on this code")
+    }
+
     pub(crate) fn failure(&self) -> Failure {
         Failure::new(Reason::StartFailed, self.message.clone())
     }

@@ -4,20 +4,25 @@ use crate::code::{Job, Lean};
 use crate::host::{self, Captured, CommandState, ComponentState, LeanState, State};
 use crate::limiter::Limiter;
 use bytes::Bytes;
+use eventflow_domain::Reason;
 use eventflow_domain::invocation::Failure;
 use eventflow_domain::limits::Limits;
 use eventflow_domain::ports::{Call, LogSink};
 use eventflow_domain::quantity::{Memory, format_duration};
-use eventflow_domain::Reason;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{AsContext, Engine, Extern, Instance, InstancePre, Memory as LinearMemory, Store, Trap, WasmBacktrace};
+use wasmtime::{
+    AsContext, Engine, Extern, Instance, InstancePre, Memory as LinearMemory, Store, Trap, WasmBacktrace,
+};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder};
 
 /// The longest error text of a guest that is kept.
 const MAX_MESSAGE: usize = 1024;
+
+/// Random bytes that a guest may ask for at once.
+const MAX_RANDOM: u64 = 4 << 20;
 
 /// A run that did not succeed.
 #[derive(Debug)]
@@ -50,7 +55,8 @@ impl Ended {
             None => error.root_cause().to_string(),
         };
         if let Some(frames) = error.downcast_ref::<WasmBacktrace>() {
-            let names: Vec<&str> = frames.frames().iter().filter_map(|frame| frame.func_name()).take(5).collect();
+            let names: Vec<&str> =
+                frames.frames().iter().filter_map(|frame| frame.func_name()).take(5).collect();
             if !names.is_empty() {
                 message.push_str(" in ");
                 message.push_str(&names.join(" < "));
@@ -59,7 +65,10 @@ impl Ended {
         cut(&mut message);
         if limiter.refused_memory() {
             let memory = Memory(limiter.memory());
-            return Self::failed(Reason::OutOfMemory, format!("more memory than {memory} was asked for: {message}"));
+            return Self::failed(
+                Reason::OutOfMemory,
+                format!("more memory than {memory} was asked for: {message}"),
+            );
         }
         Self::failed(Reason::Trap, message)
     }
@@ -86,18 +95,21 @@ pub(crate) fn wasi_context(call: &Call, output: &Captured) -> WasiCtxBuilder {
     for arg in version.spec.command.iter().skip(1).chain(&version.spec.args) {
         context.arg(arg);
     }
-    for (name, value) in call.env.iter() {
-        context.env(name, value);
-    }
+    // EventFlow's own first: of a name that comes twice, a guest sees the first.
     context
         .env("EVENTFLOW_INVOCATION_ID", call.invocation.to_string())
         .env("EVENTFLOW_FUNCTION", version.key.name.as_str())
         .env("EVENTFLOW_VERSION", version.number.to_string())
         .env("EVENTFLOW_ATTEMPT", call.attempt.to_string())
-        .env("TRACEPARENT", call.trace.to_string())
+        .env("TRACEPARENT", call.trace.to_string());
+    for (name, value) in call.env.iter() {
+        context.env(name, value);
+    }
+    context
         .stdin(MemoryInputPipe::new(call.payload.bytes.clone()))
         .stdout(output.stdout())
         .stderr(output.stderr())
+        .max_random_size(MAX_RANDOM)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
@@ -152,7 +164,12 @@ impl Runner<'_> {
         Err(Ended { failure: Failure::new(Reason::ExitCode, message), exit_code: Some(1) })
     }
 
-    async fn command(&self, pre: &InstancePre<CommandState>, call: &Call, output: &Captured) -> Result<(), Ended> {
+    async fn command(
+        &self,
+        pre: &InstancePre<CommandState>,
+        call: &Call,
+        output: &Captured,
+    ) -> Result<(), Ended> {
         let mut store = host::store(self.engine, CommandState::new(call, output));
         let ran = async {
             let instance = pre.instantiate_async(&mut store).await?;
@@ -163,7 +180,12 @@ impl Runner<'_> {
         ended(ran, &mut store)
     }
 
-    async fn cli(&self, pre: &CommandPre<ComponentState>, call: &Call, output: &Captured) -> Result<(), Ended> {
+    async fn cli(
+        &self,
+        pre: &CommandPre<ComponentState>,
+        call: &Call,
+        output: &Captured,
+    ) -> Result<(), Ended> {
         let mut store = ComponentState::store(self.engine, call, output, self.max_outgoing);
         let ran = async {
             let command = pre.instantiate_async(&mut store).await?;
@@ -188,7 +210,11 @@ fn ended<T: State>(ran: wasmtime::Result<()>, store: &mut Store<T>) -> Result<()
 }
 
 /// Instantiates, copies the payload in and calls the handler.
-async fn answer(store: &mut Store<LeanState>, lean: &Lean, payload: &[u8]) -> wasmtime::Result<(LinearMemory, i64)> {
+async fn answer(
+    store: &mut Store<LeanState>,
+    lean: &Lean,
+    payload: &[u8],
+) -> wasmtime::Result<(LinearMemory, i64)> {
     let instance = lean.pre.instantiate_async(&mut *store).await?;
     let memory = export(store, instance, lean, |lean| &lean.memory).and_then(Extern::into_memory);
     let alloc = export(store, instance, lean, |lean| &lean.alloc).and_then(Extern::into_func);

@@ -2,12 +2,12 @@ use crate::cache::Cache;
 use crate::code::{Code, Linkers};
 use crate::compile::Compiler;
 use crate::config::WasmConfig;
+use crate::engine;
 use crate::refusal::{Refusal, ready};
 use crate::run::{Ended, Runner, timed_out};
 use crate::serve::Guest;
 use crate::ticker::Ticker;
 use crate::versions::{Slot, Versions, artifact};
-use crate::engine;
 use async_trait::async_trait;
 use eventflow_domain::error::Result;
 use eventflow_domain::invocation::{Content, Failure, Output};
@@ -19,7 +19,7 @@ use eventflow_domain::{
 };
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime::Engine;
 
 /// Runs wasm functions in this process: a fresh instance for each call.
@@ -39,10 +39,15 @@ pub struct WasmRuntime {
 impl WasmRuntime {
     /// Opens the cache and starts the thread that counts epochs. Nothing is compiled yet.
     pub fn new(config: WasmConfig, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Result<Self> {
-        let engine = engine::build(&config).map_err(|error| Error::internal("make the wasm engine", error))?;
-        let linkers = Linkers::new(&engine).map_err(|error| Error::internal("offer the wasm host's functions", error))?;
+        let engine =
+            engine::build(&config).map_err(|error| Error::internal("make the wasm engine", error))?;
+        let linkers = Linkers::new(&engine)
+            .map_err(|error| Error::internal("offer the wasm host's functions", error))?;
         let cache = Cache::open(&config, &engine).map_err(|error| {
-            Error::internal(format_args!("open the cache of compiled code in {}", config.cache_dir.display()), error)
+            Error::internal(
+                format_args!("open the cache of compiled code in {}", config.cache_dir.display()),
+                error,
+            )
         })?;
         let ticker = Ticker::start(&engine, config.tick)
             .map_err(|error| Error::internal("start the thread that counts epochs", error))?;
@@ -58,17 +63,21 @@ impl WasmRuntime {
     }
 
     /// The code for a call, waiting for it and for a place to run until the start deadline.
-    async fn start(&self, call: &Call, mode: Mode) -> std::result::Result<(Arc<Code>, StartKind), Failure> {
+    async fn start(
+        &self,
+        call: &Call,
+        deadline: Instant,
+    ) -> std::result::Result<(Arc<Code>, StartKind), Failure> {
         let slot = self.versions.slot(&call.version, &self.compiler).map_err(|refusal| refusal.failure())?;
         let (outcome, kind) = match slot.ready() {
             Some(outcome) => (outcome, StartKind::Warm),
-            None => match timeout(call.start_deadline, slot.wait()).await {
+            None => match timeout_at(deadline, slot.wait()).await {
                 Ok(outcome) => (outcome, StartKind::Cold),
                 Err(_) => return Err(not_started(call, "its code was not compiled")),
             },
         };
         let code = outcome.as_ref().map_err(Refusal::failure)?;
-        code.fits(mode).map_err(|refusal| refusal.failure())?;
+        code.fits(call.version.spec.mode).map_err(|refusal| refusal.failure())?;
         Ok((Arc::clone(code), kind))
     }
 
@@ -81,8 +90,19 @@ impl WasmRuntime {
     }
 
     fn never_ran(&self, failure: Failure) -> Ran {
-        Ran { start: StartKind::Cold, started_at: self.clock.now(), output: None, failure: Some(failure), exit_code: None }
+        Ran {
+            start: StartKind::Cold,
+            started_at: self.clock.now(),
+            output: None,
+            failure: Some(failure),
+            exit_code: None,
+        }
     }
+}
+
+/// Timers go by tokio's clock; the port's is for what is shown.
+fn start_deadline(call: &Call) -> Instant {
+    Instant::now() + call.start_deadline
 }
 
 fn not_started(call: &Call, why: &str) -> Failure {
@@ -114,14 +134,15 @@ impl Runtime for WasmRuntime {
     }
 
     async fn run(&self, call: Call, logs: Arc<dyn LogSink>) -> Ran {
-        let (code, start) = match self.start(&call, Mode::Job).await {
+        let deadline = start_deadline(&call);
+        let (code, start) = match self.start(&call, deadline).await {
             Ok(started) => started,
             Err(failure) => return self.never_ran(failure),
         };
         let Some(job) = &code.job else {
             return self.never_ran(Failure::new(Reason::StartFailed, "the code has no job mode"));
         };
-        let Ok(Ok(_place)) = timeout(call.start_deadline, self.places.acquire()).await else {
+        let Ok(Ok(_place)) = timeout_at(deadline, self.places.acquire()).await else {
             return self.never_ran(not_started(&call, "all places of the wasm runtime are taken"));
         };
         let _running = self.ticker.running();
@@ -149,11 +170,12 @@ impl Runtime for WasmRuntime {
         request: HttpRequest,
         logs: Arc<dyn LogSink>,
     ) -> std::result::Result<HttpResponse, Failure> {
-        let (code, start) = self.start(&call, Mode::Http).await?;
+        let deadline = start_deadline(&call);
+        let (code, start) = self.start(&call, deadline).await?;
         let Some(pre) = code.http.clone() else {
             return Err(Failure::new(Reason::StartFailed, "the code has no http mode"));
         };
-        let Ok(Ok(place)) = timeout(call.start_deadline, Arc::clone(&self.places).acquire_owned()).await else {
+        let Ok(Ok(place)) = timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await else {
             return Err(not_started(&call, "all places of the wasm runtime are taken"));
         };
         let started_at = self.clock.now();
@@ -167,7 +189,14 @@ impl Runtime for WasmRuntime {
             running: self.ticker.running(),
         };
         let (head, body) = guest.serve(request).await?.into_parts();
-        Ok(HttpResponse { start, started_at, status: head.status, headers: head.headers, body, upgraded: None })
+        Ok(HttpResponse {
+            start,
+            started_at,
+            status: head.status,
+            headers: head.headers,
+            body,
+            upgraded: None,
+        })
     }
 
     async fn retire(&self, _function: &FunctionKey, uid: FunctionUid, keep: Option<VersionNumber>) {

@@ -48,7 +48,9 @@ impl Guest {
         let task = spawn(self.run(request, answer, ending));
         match answered.await {
             Ok(Ok(response)) => Ok(response.map(|body| GuestBody { body, ended, _task: task }.into_stream())),
-            Ok(Err(code)) => Err(Failure::new(Reason::NoAnswer, format!("the function answered with {code:?}"))),
+            Ok(Err(code)) => {
+                Err(Failure::new(Reason::NoAnswer, format!("the function answered with {code:?}")))
+            }
             Err(_) => match (&mut ended).await {
                 Ok(Err(failure)) => Err(failure),
                 _ => Err(Failure::new(Reason::NoAnswer, "the function ended without an answer")),
@@ -56,14 +58,19 @@ impl Guest {
         }
     }
 
-    async fn run<B>(self, request: Request<B>, answer: oneshot::Sender<Answer>, ending: oneshot::Sender<Ending>)
-    where
+    async fn run<B>(
+        self,
+        request: Request<B>,
+        answer: oneshot::Sender<Answer>,
+        ending: oneshot::Sender<Ending>,
+    ) where
         B: http_body::Body<Data = Bytes, Error = Error> + Send + 'static,
     {
         let _held = (self.place, self.running);
         let output = Captured::logs(self.logs);
         let mut store = ComponentState::store(&self.engine, &self.call, &output, self.max_outgoing);
-        let handled = tokio::time::timeout(self.call.timeout, handle(&self.pre, &mut store, request, answer)).await;
+        let handled =
+            tokio::time::timeout(self.call.timeout, handle(&self.pre, &mut store, request, answer)).await;
         let end = match handled {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Ended::of(&error, &mut store).failure),

@@ -27,7 +27,8 @@ impl Ticker {
     pub(crate) fn start(engine: &Engine, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (seen, engine) = (Arc::clone(&shared), engine.weak());
-        let thread = thread::Builder::new().name("wasm-epochs".to_owned()).spawn(move || seen.count(&engine, tick))?;
+        let thread =
+            thread::Builder::new().name("wasm-epochs".to_owned()).spawn(move || seen.count(&engine, tick))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

@@ -5,8 +5,10 @@ use crate::compile::Compiler;
 use crate::refusal::Refusal;
 use eventflow_domain::spec::Image;
 use eventflow_domain::{ArtifactDigest, FunctionUid, FunctionVersion, VersionNumber};
+use futures::FutureExt as _;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use tokio::sync::SetOnce;
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
@@ -25,7 +27,8 @@ impl Slot {
         let outcome = Arc::new(SetOnce::new());
         let (set, compiler) = (Arc::clone(&outcome), Arc::clone(compiler));
         let task = spawn(async move {
-            let found = compiler.obtain(artifact).await.map(Arc::new);
+            let obtained = AssertUnwindSafe(compiler.obtain(artifact)).catch_unwind().await;
+            let found = obtained.unwrap_or_else(|_| Err(Refusal::gave_up())).map(Arc::new);
             if let Err(refusal) = &found {
                 tracing::info!(%artifact, reason = refusal.reason, "{refusal}");
             }
@@ -57,7 +60,11 @@ pub(crate) struct Versions {
 
 impl Versions {
     /// The code of a version, on its way if nobody asked for it before.
-    pub(crate) fn slot(&self, version: &FunctionVersion, compiler: &Arc<Compiler>) -> Result<Arc<Slot>, Refusal> {
+    pub(crate) fn slot(
+        &self,
+        version: &FunctionVersion,
+        compiler: &Arc<Compiler>,
+    ) -> Result<Arc<Slot>, Refusal> {
         let key = (version.uid, version.number);
         if let Some(slot) = self.by_version.read().get(&key).filter(|slot| slot.worth_keeping()) {
             return Ok(Arc::clone(slot));

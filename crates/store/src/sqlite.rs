@@ -2,6 +2,7 @@
 
 mod accept;
 mod attempts;
+mod bodies;
 mod claim;
 mod codes;
 mod configs;
@@ -38,7 +39,7 @@ pub struct Options {
     pub readers: u32,
     /// Commands that may wait for the writer.
     pub queue: usize,
-    /// How long a command may wait for a place in that queue, and a read for a connection.
+    /// How long a command may wait for a place in that queue.
     pub wait: Duration,
     /// Pages of 4 KiB that the file may grow to; then writes are `Unavailable`, as on a full disk. `None`: no bound.
     pub max_pages: Option<u32>,
@@ -64,9 +65,13 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the record was written by a newer version of EventFlow (schema {found}, this one knows {known})")]
+    #[error(
+        "the record was written by a newer version of EventFlow (schema {found}, this one knows {known})"
+    )]
     NewerSchema { found: i64, known: i64 },
-    #[error("the database is not durable: journal_mode={journal}, synchronous={synchronous}; wal and 2 are needed")]
+    #[error(
+        "the database is not durable: journal_mode={journal}, synchronous={synchronous}; wal and 2 are needed"
+    )]
     NotDurable { journal: String, synchronous: i64 },
     #[error("failed to bring the schema to version {number}")]
     Migration {
@@ -104,7 +109,8 @@ impl SqliteStore {
         let lock = lock::FolderLock::take(folder)?;
         let conn = connect::open_writer(&path, &options).await?;
         let readers = connect::readers(&path, &options);
-        let writer = Writer::start(conn, lock, connect::writer_options(&path, &options), Arc::clone(&clock), &options);
+        let writer =
+            Writer::start(conn, lock, connect::writer_options(&path, &options), Arc::clone(&clock), &options);
         Ok(Self { writer, readers, clock })
     }
 

@@ -39,7 +39,8 @@ pub(super) fn result(invocation: &Invocation, body: Bytes) -> Result<Response, P
     *response.status_mut() = status;
     let headers = response.headers_mut();
     about(invocation, headers)?;
-    let content_type = invocation.result.content_type.as_deref().and_then(|found| HeaderValue::from_str(found).ok());
+    let content_type =
+        invocation.result.content_type.as_deref().and_then(|found| HeaderValue::from_str(found).ok());
     let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, content_type);
     sandbox(headers);
@@ -93,7 +94,10 @@ pub(super) fn record(invocation: &Invocation, body: &Bytes) -> Result<Response, 
     if let (true, Ok(text)) = (body.len() <= 4096, std::str::from_utf8(body)) {
         text.clone_into(&mut wire.result_text);
     }
-    let of = POOL.as_ref().and_then(|pool| pool.get_message_by_name("eventflow.v1.Invocation")).ok_or_else(fault)?;
+    let of = POOL
+        .as_ref()
+        .and_then(|pool| pool.get_message_by_name("eventflow.v1.Invocation"))
+        .ok_or_else(fault)?;
     let message = DynamicMessage::decode(of, wire.encode_to_vec().as_slice()).map_err(|_| fault())?;
     let mut json = Vec::with_capacity(1024);
     write::answer(&message, None, &mut json);

@@ -45,8 +45,9 @@ impl Query {
             "wait" => self.wait = Some(bounded(name, value, config.max_wait)?).filter(|wait| !wait.is_zero()),
             "delay" => self.delay = Some(bounded(name, value, config.max_delay)?),
             "version" => {
-                let version = value.parse().ok().filter(|version| (1..=i32::MAX as u32).contains(version));
-                let version = version.ok_or_else(|| Problem::invalid(name, "must be a version: 1, 2, 3 …"))?;
+                let version = value.parse().ok().filter(|version| *version >= 1);
+                let version =
+                    version.ok_or_else(|| Problem::invalid(name, "must be a version: 1, 2, 3 …"))?;
                 self.version = Some(VersionNumber(version));
             }
             "record" => {

@@ -1,6 +1,7 @@
-use super::guard::origin_allowed;
+use super::guard;
 use crate::config::GatewayConfig;
-use http::{HeaderName, HeaderValue, Method, header, request};
+use eventflow_auth::origin::origin_allowed;
+use http::{HeaderName, HeaderValue, Method, request};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -39,9 +40,7 @@ const EXPOSED: [&str; 12] = [
 
 pub(crate) fn layer(config: Arc<GatewayConfig>) -> CorsLayer {
     let allowed = move |origin: &HeaderValue, parts: &request::Parts| {
-        let host = parts.uri.authority().cloned();
-        let host = host.or_else(|| parts.headers.get(header::HOST)?.to_str().ok()?.parse().ok());
-        origin.to_str().is_ok_and(|origin| origin_allowed(&config, origin, host.as_ref()))
+        origin.to_str().is_ok_and(|origin| origin_allowed(origin, guard::host(parts), &config.hosts))
     };
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))

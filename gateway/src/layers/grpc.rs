@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tonic::{Code, Status};
 
@@ -24,9 +24,9 @@ pub(crate) fn refusal(problem: &Problem) -> Response {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => Code::PermissionDenied,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            Code::ResourceExhausted
-        }
+        StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
         StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
         StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
         status if status.is_client_error() => Code::InvalidArgument,
@@ -46,17 +46,17 @@ pub(crate) fn unknown(path: &str) -> Response {
 
 /// Labels of the known methods, so that metrics stay a closed set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Methods(Arc<HashMap<String, Arc<str>>>);
+pub(crate) struct Methods(Arc<HashSet<&'static str>>);
 
 impl Methods {
     pub(crate) fn new(paths: impl IntoIterator<Item = String>) -> Self {
-        Self(Arc::new(paths.into_iter().map(|path| (path.clone(), Arc::from(path))).collect()))
+        Self(Arc::new(paths.into_iter().map(RouteLabel::keep).collect()))
     }
 }
 
 /// Ends a call at its `grpc-timeout`, and refuses one that cannot be read.
 pub(crate) async fn run(methods: Methods, request: Request, next: Next) -> Response {
-    let label = methods.0.get(request.uri().path()).cloned().unwrap_or_else(|| "grpc".into());
+    let label = methods.0.get(request.uri().path()).copied().unwrap_or("grpc");
     let mut response = match deadline(request.headers()) {
         Err(problem) => refusal(&problem),
         Ok(None) => next.run(request).await,

@@ -3,56 +3,59 @@
 use super::guard;
 use crate::config::GatewayConfig;
 use crate::context::{Context, REQUEST_ID, RouteLabel};
-use crate::deps::{Deps, Observed};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use eventflow_telemetry::Metrics;
 use futures::FutureExt as _;
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{Extensions, HeaderValue, Method, StatusCode, Uri, header};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tonic::transport::server::TcpConnectInfo;
 
 /// State of the layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Outer {
     pub(crate) config: Arc<GatewayConfig>,
-    pub(crate) deps: Deps,
+    pub(crate) metrics: Metrics,
 }
 
 pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response {
-    let begun = outer.deps.clock.monotonic();
     let method = method_label(request.method());
     let uri = request.uri().clone();
     let (mut parts, body) = request.into_parts();
     let context = Context::read(&parts.headers, &parts.extensions);
     let grpc = super::grpc::is_grpc(&parts.headers);
-    let mut response = match guard::check(&outer.config, &parts) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => {
-            parts.extensions.insert(context.clone());
-            if let Some(client) = context.client {
-                let address = tonic::transport::server::TcpConnectInfo { local_addr: None, remote_addr: Some(client) };
-                parts.extensions.insert(address);
-            }
-            // A panic is the end of this request, and of nothing else.
-            let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
-            answer.unwrap_or_else(|_| {
-                tracing::error!(path = uri.path(), request_id = %context.request_id, "a handler panicked");
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "failed to answer the request").into_response()
-            })
-        }
+    let refused = guard::check(&outer.config, &parts).err();
+    let mut response = if let Some(problem) = refused {
+        problem.into_response()
+    } else {
+        introduce(&mut parts.extensions, &context);
+        // A panic is the end of this request, and of nothing else.
+        let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
+        answer.unwrap_or_else(|_| panicked(&uri, &context))
     };
     finish(&mut response, &uri, &context, grpc);
-    let label = response.extensions().get::<RouteLabel>().map(|label| Arc::clone(&label.0));
-    outer.deps.metrics.observe(Observed {
-        method,
-        route: label.as_deref().unwrap_or("other"),
-        status: response.status().as_u16(),
-        seconds: outer.deps.clock.monotonic().saturating_sub(begun).as_secs_f64(),
-    });
+    let route = response.extensions().get::<RouteLabel>().map_or("other", |label| label.0);
+    outer.metrics.http_request(method, route, response.status().as_u16());
     response
+}
+
+/// What handlers find in the request.
+fn introduce(extensions: &mut Extensions, context: &Context) {
+    extensions.insert(context.clone());
+    if let Some(client) = context.client {
+        // Where tonic's `Request::remote_addr` looks.
+        extensions.insert(TcpConnectInfo { local_addr: None, remote_addr: Some(client) });
+    }
+}
+
+fn panicked(uri: &Uri, context: &Context) -> Response {
+    tracing::error!(path = uri.path(), request_id = %context.request_id, "a handler panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "failed to answer the request")
+        .into_response()
 }
 
 fn finish(response: &mut Response, uri: &Uri, context: &Context, grpc: bool) {

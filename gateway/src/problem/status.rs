@@ -1,4 +1,4 @@
-use super::Problem;
+use super::{Facts, Problem};
 use eventflow_domain::ErrorKind;
 use eventflow_proto::status as wire;
 use http::StatusCode;
@@ -38,17 +38,21 @@ impl From<Status> for Problem {
         let mut found = wire::Problem::from(&from);
         let code = found.http_status();
         found.metadata.remove(wire::KIND);
-        Self {
+        Self::from(Facts {
             status: status(code),
             reason: match found.reason {
                 reason if reason.is_empty() => Cow::Borrowed(default_reason(found.code)),
                 reason => Cow::Owned(reason),
             },
-            detail: if found.message.is_empty() { found.code.description().to_owned() } else { found.message },
+            detail: if found.message.is_empty() {
+                found.code.description().to_owned()
+            } else {
+                found.message
+            },
             errors: found.violations,
             metadata: found.metadata.into_iter().map(|(key, value)| (Cow::Owned(key), value)).collect(),
             retry_after: found.retry_after,
             allow: None,
-        }
+        })
     }
 }

@@ -19,10 +19,17 @@ impl Transcoder {
         context: &Context,
     ) -> Result<Response, Problem> {
         let (message, _held) = self.message(binding, values, parts, body).await?;
+        let dry_run = message.get_field_by_name("dry_run").is_some_and(|value| value.as_bool() == Some(true));
         let (request, timeout) = self.request(parts, context, message)?;
         let call = self.upstream.unary(&binding.rpc, request);
         let answer = tokio::time::timeout(timeout, call).await.map_err(|_| headers::deadline_exceeded())?;
-        respond(binding, &parts.headers, answer.map_err(Problem::from)?)
+        let mut response = respond(binding, &parts.headers, answer.map_err(Problem::from)?)?;
+        if dry_run && response.status() == StatusCode::CREATED {
+            // It would be created; there is nothing yet.
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(header::LOCATION);
+        }
+        Ok(response)
     }
 }
 
@@ -109,7 +116,7 @@ fn location(binding: &Binding, message: &DynamicMessage) -> Option<HeaderValue> 
     let resource = resource(binding, message)?;
     let text = |name: &str| resource.get_field_by_name(name)?.as_str().map(str::to_owned);
     let (namespace, name) = (text("namespace")?, text("name")?);
-    let collection = binding.template.split('/').filter(|part| !part.is_empty() && !part.contains('{'));
-    let collection = collection.filter(|part| *part != "v1" && *part != "namespaces").next_back()?;
+    let literal = |part: &&str| !part.contains('{') && !["", "v1", "namespaces"].contains(part);
+    let collection = binding.template.split('/').rfind(literal)?;
     HeaderValue::try_from(format!("/v1/namespaces/{namespace}/{collection}/{name}")).ok()
 }

@@ -38,7 +38,9 @@ impl Encoder for DynamicCodec {
 
     fn encode(&mut self, item: Outgoing, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
         match item {
-            Outgoing::Message(message) => message.encode(out).map_err(|_| Status::internal("failed to encode")),
+            Outgoing::Message(message) => {
+                message.encode(out).map_err(|_| Status::internal("failed to encode"))
+            }
             Outgoing::Abort(status) => Err(status),
         }
     }

@@ -4,7 +4,7 @@ use super::table::Binding;
 use super::{Problem, shown};
 use crate::context::{Context, REQUEST_ID, TRACEPARENT};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use prost_reflect::{DynamicMessage, Kind, Value};
+use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, Value};
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 
@@ -54,7 +54,11 @@ pub(super) fn answer(metadata: &MetadataMap) -> HeaderMap {
 
 /// `If-Match`, `If-None-Match: *`, `Idempotency-Key` and `Last-Event-ID` as fields, where the request has them
 /// and the caller has not set them otherwise.
-pub(super) fn apply(binding: &Binding, headers: &HeaderMap, message: &mut DynamicMessage) -> Result<(), Problem> {
+pub(super) fn apply(
+    binding: &Binding,
+    headers: &HeaderMap,
+    message: &mut DynamicMessage,
+) -> Result<(), Problem> {
     let unsafe_method = !binding.method.is_safe();
     if unsafe_method && let Some(etag) = text(headers, &header::IF_MATCH)? {
         match unquote(etag) {
@@ -78,7 +82,8 @@ pub(super) fn apply(binding: &Binding, headers: &HeaderMap, message: &mut Dynami
 
 fn set(message: &mut DynamicMessage, name: &str, value: Value) {
     let Some(field) = message.descriptor().get_field_by_name(name) else { return };
-    let fits = matches!((field.kind(), &value), (Kind::String, Value::String(_)) | (Kind::Bool, Value::Bool(_)));
+    let fits =
+        matches!((field.kind(), &value), (Kind::String, Value::String(_)) | (Kind::Bool, Value::Bool(_)));
     if fits && !message.has_field(&field) {
         message.set_field(&field, value);
     }
@@ -111,13 +116,20 @@ pub(crate) fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Problem>
     let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(parse_timeout).ok_or_else(|| {
         let found = shown(&String::from_utf8_lossy(value.as_bytes()));
-        Problem::invalid("grpc-timeout", format!("must be 1 to 8 digits and a unit of H, M, S, m, u, n, is {found:?}"))
+        Problem::invalid(
+            "grpc-timeout",
+            format!("must be 1 to 8 digits and a unit of H, M, S, m, u, n, is {found:?}"),
+        )
     })?;
     if parsed.is_zero() { Err(deadline_exceeded()) } else { Ok(Some(parsed.min(MAX_DEADLINE))) }
 }
 
 pub(crate) fn deadline_exceeded() -> Problem {
-    Problem::new(StatusCode::GATEWAY_TIMEOUT, "DeadlineExceeded", "the request was not answered within its time")
+    Problem::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        "DeadlineExceeded",
+        "the request was not answered within its time",
+    )
 }
 
 pub(crate) fn parse_timeout(text: &str) -> Option<Duration> {

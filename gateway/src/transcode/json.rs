@@ -38,19 +38,22 @@ const MAX_NODES: usize = 100_000;
 /// Reads one document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        Problem::invalid("", format!("the body is not UTF-8 at byte {}", error.valid_up_to())).no_fields("InvalidJson")
+        Problem::invalid("", format!("the body is not UTF-8 at byte {}", error.valid_up_to()))
+            .no_fields("InvalidJson")
     })?;
     let left = Cell::new(MAX_NODES);
     let mut reader = serde_json::Deserializer::from_str(text);
     let node = Seed(&left).deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
-    node.map_err(|error| Problem::invalid("", format!("the body is not valid JSON: {error}")).no_fields("InvalidJson"))
+    node.map_err(|error| {
+        Problem::invalid("", format!("the body is not valid JSON: {error}")).no_fields("InvalidJson")
+    })
 }
 
 impl Problem {
     /// An error of the body as a whole.
     fn no_fields(mut self, reason: &'static str) -> Self {
         self.reason = reason.into();
-        self.detail = self.errors.drain(..).map(|one| one.description).collect();
+        self.detail = std::mem::take(&mut self.errors).into_iter().map(|one| one.description).collect();
         self
     }
 }

@@ -45,7 +45,8 @@ impl Pattern {
         let segment = |text: &str| {
             let field = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
             let name = field.unwrap_or(text);
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+            let plain =
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
             match field {
                 _ if !plain => Err(error()),
                 Some(field) => Ok(Segment::Field(field.to_owned())),
@@ -101,13 +102,17 @@ impl<'a> Path<'a> {
 /// Decodes a value of the path, once. No name and no id of EventFlow holds a slash, a percent sign or a dot
 /// segment: what decodes to one is an attempt to be read differently by somebody behind us.
 pub(crate) fn decode(field: &str, raw: &str) -> Result<String, Problem> {
-    check_escapes(raw).map_err(|at| Problem::invalid(field, format!("has a broken percent escape at position {at}")))?;
+    check_escapes(raw)
+        .map_err(|at| Problem::invalid(field, format!("has a broken percent escape at position {at}")))?;
     let value = percent_decode_str(raw)
         .decode_utf8()
         .map_err(|error| Problem::invalid(field, format!("is not UTF-8 at byte {}", error.valid_up_to())))?;
     let bad = |c: char| matches!(c, '/' | '\\' | '%') || c.is_control();
     if let Some((at, found)) = value.chars().enumerate().find(|&(_, c)| bad(c)) {
-        return Err(Problem::invalid(field, format!("must not contain '{}' (position {at})", found.escape_default())));
+        return Err(Problem::invalid(
+            field,
+            format!("must not contain '{}' (position {at})", found.escape_default()),
+        ));
     }
     if matches!(value.as_ref(), "." | "..") {
         return Err(Problem::invalid(field, "must not be a dot segment"));

@@ -16,7 +16,9 @@ pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Proble
         let spaced = text.replace('+', " ");
         check_escapes(&spaced).map_err(|at| format!("has a broken percent escape at position {at}"))?;
         let decoded = percent_decode(spaced.as_bytes()).decode_utf8();
-        decoded.map(std::borrow::Cow::into_owned).map_err(|error| format!("is not UTF-8 at byte {}", error.valid_up_to()))
+        decoded
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|error| format!("is not UTF-8 at byte {}", error.valid_up_to()))
     };
     let parts: Vec<&str> = query.unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
     if parts.len() > MAX_PARAMETERS {
@@ -33,7 +35,11 @@ pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Proble
 }
 
 /// Sets the fields that the query names.
-pub(crate) fn apply(binding: &Binding, query: Option<&str>, message: &mut DynamicMessage) -> Result<(), Problem> {
+pub(crate) fn apply(
+    binding: &Binding,
+    query: Option<&str>,
+    message: &mut DynamicMessage,
+) -> Result<(), Problem> {
     let mut faults = Vec::new();
     let mut seen: Vec<String> = Vec::new();
     for (key, value) in pairs(query)? {
@@ -70,10 +76,16 @@ fn resolve(binding: &Binding, key: &str) -> Result<Vec<FieldDescriptor>, String>
     let mut of: Option<MessageDescriptor> = Some(binding.rpc.input());
     for part in key.split('.').take(8) {
         let message = of.take().ok_or_else(unknown)?;
-        let field =
-            message.get_field_by_json_name(part).or_else(|| message.get_field_by_name(part)).ok_or_else(unknown)?;
+        let field = message
+            .get_field_by_json_name(part)
+            .or_else(|| message.get_field_by_name(part))
+            .ok_or_else(unknown)?;
         if path.is_empty() && !is_free(binding, &field) {
-            return Err(if binding.fields.contains(&field) { "is given by the path".to_owned() } else { unknown() });
+            return Err(if binding.fields.contains(&field) {
+                "is given by the path".to_owned()
+            } else {
+                unknown()
+            });
         }
         of = match field.kind() {
             Kind::Message(inner) if !field.is_list() && !field.is_map() => Some(inner),
@@ -114,6 +126,6 @@ fn set(
 
 /// A parameter of a typed route.
 pub(crate) fn parse_duration(field: &'static str, text: &str) -> Result<std::time::Duration, Problem> {
-    eventflow_domain::quantity::parse_duration(text).map_err(|error| Problem::invalid(field, error.to_string()))
+    eventflow_domain::quantity::parse_duration(text)
+        .map_err(|error| Problem::invalid(field, error.to_string()))
 }
-

@@ -5,7 +5,7 @@ use super::scalar::{self, check_text};
 use super::{Problem, shown};
 use eventflow_domain::{Violation, suggest};
 use http::StatusCode;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -18,7 +18,9 @@ pub(crate) fn message(body: &[u8], of: &MessageDescriptor) -> Result<DynamicMess
     let mut reader = Reader::default();
     let value = reader.message(of, node);
     match value {
-        Some(Value::Message(message)) if reader.broken.is_empty() && reader.mistyped.is_empty() => Ok(message),
+        Some(Value::Message(message)) if reader.broken.is_empty() && reader.mistyped.is_empty() => {
+            Ok(message)
+        }
         _ => Err(reader.problem()),
     }
 }
@@ -126,7 +128,8 @@ impl Reader {
 
     fn map(&mut self, entry: &MessageDescriptor, node: Node) -> Option<Value> {
         let Node::Object(entries) = node else { return self.wrong_type("an object", &node) };
-        let (key_kind, value_kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
+        let (key_kind, value_kind) =
+            (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
         let mut map = HashMap::with_capacity(entries.len());
         for (key, node) in entries {
             self.within(&key, |reader| {
@@ -151,7 +154,9 @@ impl Reader {
             (Kind::Message(of), node) => return self.message(of, node),
             (Kind::String, Node::Text(text)) => check_text(&text).map(|()| Value::String(text)),
             (Kind::Bool, Node::Bool(value)) => Ok(Value::Bool(value)),
-            (Kind::Bytes, Node::Text(text)) => scalar::parse_base64(&text).map(|bytes| Value::Bytes(bytes.into())),
+            (Kind::Bytes, Node::Text(text)) => {
+                scalar::parse_base64(&text).map(|bytes| Value::Bytes(bytes.into()))
+            }
             (Kind::Enum(of), Node::Text(text)) => scalar::parse_enum(of, &text).map(Value::EnumNumber),
             (Kind::Enum(of), Node::Int(number)) => i32::try_from(number)
                 .ok()
@@ -184,23 +189,5 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Bytes => "a string of base64",
         Kind::Message(_) => "an object",
         _ => "a number",
-    }
-}
-
-trait IntoMapKey {
-    fn into_map_key(self) -> Option<MapKey>;
-}
-
-impl IntoMapKey for Value {
-    fn into_map_key(self) -> Option<MapKey> {
-        Some(match self {
-            Self::Bool(key) => MapKey::Bool(key),
-            Self::I32(key) => MapKey::I32(key),
-            Self::I64(key) => MapKey::I64(key),
-            Self::U32(key) => MapKey::U32(key),
-            Self::U64(key) => MapKey::U64(key),
-            Self::String(key) => MapKey::String(key),
-            _ => return None,
-        })
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
 use std::time::Duration;
 
 impl Transcoder {
@@ -119,7 +119,8 @@ pub(super) fn raw(field: &FieldDescriptor, headers: &HeaderMap, body: Bytes) -> 
 pub(crate) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| text.len() <= 256);
-    text.map(Some).ok_or_else(|| Problem::invalid("Content-Type", "must be at most 256 printable ASCII characters"))
+    text.map(Some)
+        .ok_or_else(|| Problem::invalid("Content-Type", "must be at most 256 printable ASCII characters"))
 }
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {

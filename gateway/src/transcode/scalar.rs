@@ -1,6 +1,6 @@
 //! Single values as people write them, in a path, a query or JSON.
 
-use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value};
 use std::fmt::Write as _;
 
 /// Why a text is not a value of its field: it completes "<field>: …".
@@ -28,12 +28,16 @@ pub(crate) fn enum_text<'a>(name: &'a str, prefix: &str) -> &'a str {
 pub(crate) fn parse_enum(of: &EnumDescriptor, text: &str) -> Result<i32, Rule> {
     let prefix = enum_prefix(of);
     let values: Vec<_> = of.values().collect();
-    let same = |name: &str| name.eq_ignore_ascii_case(text) || enum_text(name, &prefix).eq_ignore_ascii_case(text);
+    let same =
+        |name: &str| name.eq_ignore_ascii_case(text) || enum_text(name, &prefix).eq_ignore_ascii_case(text);
     if let Some(value) = values.iter().find(|value| same(value.name())) {
         return Ok(value.number());
     }
-    let names: Vec<_> =
-        values.iter().filter(|value| value.number() != 0).map(|value| enum_text(value.name(), &prefix)).collect();
+    let names: Vec<_> = values
+        .iter()
+        .filter(|value| value.number() != 0)
+        .map(|value| enum_text(value.name(), &prefix))
+        .collect();
     let unknown = eventflow_domain::suggest::unknown("value", text, names.iter().copied());
     Err(format!("{unknown} (one of {})", names.join(", ")))
 }
@@ -95,7 +99,9 @@ pub(crate) fn well_known(message: &MessageDescriptor, text: &str) -> Option<Resu
         },
         "google.protobuf.Duration" => match duration(text) {
             Some(parts) => parts,
-            None => return Some(Err(not_a("a duration such as \"30s\", \"1.5s\", \"5m\" or \"1h30m\"", text))),
+            None => {
+                return Some(Err(not_a("a duration such as \"30s\", \"1.5s\", \"5m\" or \"1h30m\"", text)));
+            }
         },
         _ => return None,
     };

@@ -3,7 +3,6 @@
 
 use super::Problem;
 use super::stream::Event;
-use crate::context::Context;
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
@@ -11,17 +10,20 @@ use futures::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The sub-protocol that is answered where the caller offers it beside its token.
 const PROTOCOL: &str = "eventflow";
 const BEARER: &str = "bearer.";
+/// A peer that takes nothing for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An upgrade that was asked for.
 pub(super) struct Socket(WebSocketUpgrade);
 
 /// Reads the handshake, if the request is one, and turns its token into `Authorization`.
-pub(super) async fn asked(parts: &mut Parts, _context: &Context) -> Result<Option<Socket>, Problem> {
+pub(super) async fn asked(parts: &mut Parts) -> Result<Option<Socket>, Problem> {
     let upgrade = parts.headers.get(header::UPGRADE);
     if !upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Ok(None);
@@ -37,8 +39,9 @@ pub(super) async fn asked(parts: &mut Parts, _context: &Context) -> Result<Optio
         .collect();
     let token = offered.iter().find_map(|one| one.strip_prefix(BEARER));
     if let (Some(token), false) = (token, parts.headers.contains_key(header::AUTHORIZATION)) {
-        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Problem::new(StatusCode::UNAUTHORIZED, "Unauthenticated", "the token is not valid"))?;
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+            Problem::new(StatusCode::UNAUTHORIZED, "Unauthenticated", "the token is not valid")
+        })?;
         value.set_sensitive(true);
         parts.headers.insert(header::AUTHORIZATION, value);
     }
@@ -85,7 +88,7 @@ async fn run(
                 Some(Ok(_)) => continue,
             },
         };
-        if socket.send(message).await.is_err() {
+        if !matches!(tokio::time::timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(()))) {
             return;
         }
     }

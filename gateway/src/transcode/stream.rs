@@ -36,7 +36,7 @@ impl Transcoder {
         body: Body,
         context: Context,
     ) -> Result<Response, Problem> {
-        let socket = super::socket::asked(&mut parts, &context).await?;
+        let socket = super::socket::asked(&mut parts).await?;
         let (message, _held) = self.message(binding, values, &parts, body).await?;
         let deadline = headers::deadline(&parts.headers)?;
         let (request, timeout) = self.request(&parts, &context, message)?;
@@ -59,6 +59,7 @@ impl Transcoder {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Pace {
     keep_alive: Duration,
     deadline: Option<Duration>,
@@ -103,7 +104,8 @@ fn events(
 fn event(message: &DynamicMessage, field: Option<&FieldDescriptor>) -> Event {
     if let Some(field) = field.filter(|field| is_raw(field)) {
         let value = message.get_field(field);
-        let data = value.as_message().and_then(|carrier| carrier.get_field_by_name("data")?.as_bytes().cloned());
+        let data =
+            value.as_message().and_then(|carrier| carrier.get_field_by_name("data")?.as_bytes().cloned());
         return Event::Raw(data.unwrap_or_default());
     }
     let mut json = Vec::with_capacity(256);
@@ -142,7 +144,11 @@ fn respond(mut headers: HeaderMap, content_type: &'static str, body: Body) -> Re
 }
 
 /// One JSON value per line; an empty line says that the stream is alive; `{"error": …}` is always the last.
-fn ndjson(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap, context: &Context) -> Response {
+fn ndjson(
+    events: impl Stream<Item = Event> + Send + 'static,
+    headers: HeaderMap,
+    context: &Context,
+) -> Response {
     let id = context.request_id.clone();
     let lines = events.map(move |event| {
         let line = match event {
@@ -162,7 +168,7 @@ fn ndjson(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap
 fn bytes(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap) -> Response {
     let pieces = events.filter_map(async |event| match event {
         Event::Raw(bytes) => Some(Ok(bytes)),
-        Event::Failed(problem) => Some(Err(std::io::Error::other(problem.detail))),
+        Event::Failed(problem) => Some(Err(std::io::Error::other(problem.detail.clone()))),
         Event::Message(..) | Event::KeepAlive => None,
     });
     let mut response = respond(headers, "application/octet-stream", Body::from_stream(pieces));
@@ -170,7 +176,11 @@ fn bytes(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap)
     response
 }
 
-fn sse(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap, context: &Context) -> Response {
+fn sse(
+    events: impl Stream<Item = Event> + Send + 'static,
+    headers: HeaderMap,
+    context: &Context,
+) -> Response {
     let id = context.request_id.clone();
     let blocks = events.map(move |event| {
         let mut block = Vec::new();
@@ -192,7 +202,8 @@ fn sse(events: impl Stream<Item = Event> + Send + 'static, headers: HeaderMap, c
             }
             Event::KeepAlive => block.extend_from_slice(b":"),
             Event::Failed(problem) => {
-                block.extend_from_slice(format!("event: error\ndata: {}", problem.render("", &id)).as_bytes());
+                block
+                    .extend_from_slice(format!("event: error\ndata: {}", problem.render("", &id)).as_bytes());
             }
         }
         block.extend_from_slice(b"\n\n");

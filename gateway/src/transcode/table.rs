@@ -1,10 +1,12 @@
 //! The routes, read once from the `google.api.http` annotations.
 
 use super::pattern::{Path, Pattern, PatternError};
+use crate::context::RouteLabel;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method};
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    MethodDescriptor,
 };
 use std::sync::Arc;
 
@@ -49,7 +51,7 @@ pub(crate) enum BodyRule {
 #[derive(Debug)]
 pub(crate) struct Binding {
     pub(crate) method: Method,
-    pub(crate) template: Arc<str>,
+    pub(crate) template: &'static str,
     pub(crate) pattern: Pattern,
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) body: BodyRule,
@@ -180,7 +182,9 @@ fn read_rule(rule: &DynamicMessage, rpc: &Arc<Rpc>) -> Result<Binding, TableErro
         .ok_or_else(|| fault("has no method that we know".to_owned()))?;
     let pattern = Pattern::parse(&template)?;
     let field = |message: &MessageDescriptor, name: &str| {
-        message.get_field_by_name(name).ok_or_else(|| fault(format!("{template}: there is no field {name:?}")))
+        message
+            .get_field_by_name(name)
+            .ok_or_else(|| fault(format!("{template}: there is no field {name:?}")))
     };
     let input = rpc.input();
     let body = match text(rule, "body").as_deref() {
@@ -196,5 +200,13 @@ fn read_rule(rule: &DynamicMessage, rpc: &Arc<Rpc>) -> Result<Binding, TableErro
     if let Some(odd) = fields.iter().find(|field| field.kind() != Kind::String || field.is_list()) {
         return Err(fault(format!("{template}: field {:?} is not one string", odd.name())));
     }
-    Ok(Binding { method, template: template.into(), pattern, rpc: Arc::clone(rpc), body, answer, fields })
+    Ok(Binding {
+        method,
+        template: RouteLabel::keep(template),
+        pattern,
+        rpc: Arc::clone(rpc),
+        body,
+        answer,
+        fields,
+    })
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::Stream;
 use http::HeaderMap;
 use http::request::Parts;
-use prost_reflect::{DynamicMessage, FieldDescriptor};
+use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _};
 use std::sync::{Arc, OnceLock};
 use tonic::Status;
 
@@ -37,7 +37,8 @@ impl Transcoder {
         let mut chunks = self.bodies.chunks(&parts.headers, body, self.config.artifact_limit)?;
         let head = chunks.next().await?.unwrap_or_default();
         let fault = Arc::new(OnceLock::new());
-        let messages = messages(first, field.clone(), parts.headers.clone(), head, chunks, Arc::clone(&fault));
+        let messages =
+            messages(first, field.clone(), parts.headers.clone(), head, chunks, Arc::clone(&fault));
         let call = self.upstream.client_streaming(&binding.rpc, template.map(|_| messages));
         let answer = tokio::time::timeout(self.config.body_timeout, call).await;
         if let Some(problem) = fault.get() {

@@ -3,12 +3,12 @@ use super::table::Rpc;
 use futures::Stream;
 use prost_reflect::DynamicMessage;
 use std::fmt;
-use tonic::client::{Grpc, GrpcService};
+use tonic::client::Grpc;
 use tonic::{Request, Response, Status, Streaming};
 use tower::util::{BoxCloneSyncService, ServiceExt as _};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Inner = BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, BoxError>;
+type Inner = BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, Status>;
 
 /// The gRPC services behind the gateway: `tonic::service::Routes` in process, or a `tonic` channel.
 #[derive(Clone)]
@@ -35,10 +35,13 @@ impl Upstream {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        Self { inner: BoxCloneSyncService::new(service.map_err(Into::into)), max_message }
+        Self {
+            inner: BoxCloneSyncService::new(service.map_err(|error| Status::from_error(error.into()))),
+            max_message,
+        }
     }
 
-    async fn client(&self) -> Result<Grpc<impl GrpcService<tonic::body::Body, ResponseBody = tonic::body::Body>>, Status> {
+    async fn client(&self) -> Result<Grpc<Inner>, Status> {
         let mut client = Grpc::new(self.inner.clone())
             .max_decoding_message_size(self.max_message)
             .max_encoding_message_size(self.max_message);

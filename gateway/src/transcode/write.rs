@@ -7,7 +7,7 @@
 
 use super::scalar::{enum_prefix, enum_text, write_well_known};
 use base64::Engine as _;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
 use std::borrow::Cow;
 use std::io::Write as _;
 
@@ -43,14 +43,14 @@ fn write_message(message: &DynamicMessage, top: bool, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn is_written(message: &DynamicMessage, field: &FieldDescriptor, value: &Cow<'_, Value>, top: bool) -> bool {
+fn is_written(message: &DynamicMessage, field: &FieldDescriptor, value: &Value, top: bool) -> bool {
     if field.supports_presence() || field.containing_oneof().is_some() || field.is_map() {
         return message.has_field(field);
     }
     if field.is_list() {
         return top || message.has_field(field);
     }
-    match value.as_ref() {
+    match value {
         Value::String(text) => !text.is_empty(),
         Value::Bytes(bytes) => !bytes.is_empty(),
         Value::EnumNumber(number) => *number != 0,

@@ -12,7 +12,7 @@ mod watch;
 pub(crate) use functions::STATS_WINDOW;
 pub use functions::{FunctionList, FunctionQuery};
 pub use invocations::Bulk;
-pub use invoke::{InvokeAnswer, InvokeRequest};
+pub use invoke::{InvokeAnswer, InvokeRequest, Proxied};
 pub use watch::{InvocationWatchEvent, WatchEvent, WatchKind};
 
 use eventflow_domain::access::{Caller, Permission};

@@ -10,7 +10,9 @@
 
 pub mod app;
 mod grpc;
+mod http;
 mod page;
 
 pub use app::{App, Config, Parts};
 pub use grpc::{permission_violations, routes};
+pub use http::Http;

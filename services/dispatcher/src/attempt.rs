@@ -26,9 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Instrument as _, Span};
 
-/// What the runtime's own timeout gets on top before the dispatcher ends the run itself.
-const BACKSTOP: Duration = Duration::from_secs(10);
-
 /// An attempt to carry out.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -173,7 +170,7 @@ async fn try_run(core: &Core, work: &Work) -> Result<Outcome, Failure> {
     // Held until the run has ended: the payload is in memory that long.
     let (payload, _room) = inputs::payload(core, work).await?;
     let spec = &code.version.spec;
-    let (mode, longest) = (spec.mode, spec.start_deadline + spec.timeout + BACKSTOP);
+    let (mode, longest) = (spec.mode, spec.start_deadline + spec.timeout + core.config.backstop);
     let env = inputs::env(core, &code).await?;
     let call = call(invocation, &code, env, payload, work.trace);
     let ran = async {

@@ -21,6 +21,8 @@ pub struct Config {
     pub lease: Duration,
     /// No other process works on this store: at start every other worker is dead.
     pub sole: bool,
+    /// What a runtime gets beyond start deadline and timeout before the dispatcher ends the run itself.
+    pub backstop: Duration,
     /// A sync call that runs longer than this gets its record while it runs.
     pub record_start_after: Duration,
     /// How long a request to a function's URL may wait for a slot.
@@ -59,6 +61,7 @@ impl Default for Config {
             max_waiting: 10_000,
             lease: Duration::from_secs(30),
             sole: true,
+            backstop: Duration::from_secs(10),
             record_start_after: Duration::from_millis(100),
             proxy_wait: Duration::from_secs(30),
             record_flush: Duration::from_millis(20),
@@ -68,7 +71,11 @@ impl Default for Config {
             sweep_every: Duration::from_secs(1),
             repair_every: Duration::from_secs(10),
             retain_every: Duration::from_secs(300),
-            retention: Retention { max_age: Duration::from_secs(7 * 86_400), max_count: 100_000, batch: 1000 },
+            retention: Retention {
+                max_age: Duration::from_secs(7 * 86_400),
+                max_count: 100_000,
+                batch: 1000,
+            },
             blob_min_age: Duration::from_secs(3600),
             prepare_at_once: 2,
             grace: Duration::from_secs(25),

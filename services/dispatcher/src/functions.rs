@@ -2,16 +2,16 @@
 
 use crate::backoff::Backoff;
 use crate::core::Core;
+use eventflow_domain::Result;
 use eventflow_domain::error::Chain;
 use eventflow_domain::function::{Condition, ConditionStatus, Function, Readiness};
 use eventflow_domain::ids::FunctionUid;
 use eventflow_domain::lifecycle::State;
 use eventflow_domain::ports::RegistryEvent;
 use eventflow_domain::spec::RuntimeKind;
-use eventflow_domain::Result;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use futures::future::BoxFuture;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ struct Follower {
     core: Arc<Core>,
     /// The generation prepared, or being prepared.
     seen: HashMap<FunctionUid, (Arc<Function>, i64)>,
-    waiting: VecDeque<Job>,
+    /// To be prepared; each at most once.
+    waiting: VecDeque<Arc<Function>>,
     running: FuturesUnordered<Job>,
 }
 
@@ -61,18 +62,18 @@ pub(crate) async fn follow(core: Arc<Core>) {
 impl Follower {
     fn start(&mut self) {
         while self.running.len() < self.core.config.prepare_at_once.max(1)
-            && let Some(job) = self.waiting.pop_front()
+            && let Some(function) = self.waiting.pop_front()
         {
-            self.running.push(job);
+            self.running.push(prepare(Arc::clone(&self.core), function).boxed());
         }
     }
 
     fn changed(&mut self, function: &Arc<Function>) {
         self.core.slots.changed(function);
         let seen = self.seen.insert(function.uid, (Arc::clone(function), function.generation));
-        if seen.is_none_or(|(_, generation)| generation != function.generation) {
-            let job = prepare(Arc::clone(&self.core), Arc::clone(function)).boxed();
-            self.waiting.push_back(job);
+        let changed = seen.is_none_or(|(_, generation)| generation != function.generation);
+        if changed && !self.waiting.iter().any(|waiting| waiting.uid == function.uid) {
+            self.waiting.push_back(Arc::clone(function));
         }
         self.core.ports.metrics.set_active_functions(self.seen.len());
     }
@@ -88,9 +89,14 @@ impl Follower {
     fn resync(&mut self) {
         let now = self.core.ports.registry.list(None);
         let gone = |uid: &FunctionUid| !now.iter().any(|function| function.uid == *uid);
-        let gone: Vec<_> = self.seen.iter().filter(|(uid, _)| gone(uid)).map(|(_, (f, _))| Arc::clone(f)).collect();
-        gone.into_iter().for_each(|function| self.deleted(function));
-        now.iter().for_each(|function| self.changed(function));
+        let gone: Vec<_> =
+            self.seen.iter().filter(|(uid, _)| gone(uid)).map(|(_, (f, _))| Arc::clone(f)).collect();
+        for function in gone {
+            self.deleted(function);
+        }
+        for function in &now {
+            self.changed(function);
+        }
     }
 }
 
@@ -155,8 +161,7 @@ pub(crate) async fn cancel_calls(core: &Core, uid: FunctionUid) -> Result<()> {
         }
         let ended: Vec<_> = touched.iter().filter(|record| record.state.is_terminal()).cloned().collect();
         core.tell_swept(&ended);
-        // Running ones are touched again by each call: only waiting ones count.
-        if ended.is_empty() {
+        if touched.is_empty() {
             return Ok(());
         }
     }

@@ -10,6 +10,7 @@ use eventflow_domain::function::FunctionKey;
 use eventflow_domain::ids::{FunctionUid, InvocationId};
 use eventflow_domain::logs::{FunctionLogLine, LogLine};
 use eventflow_domain::ports::{Bus, Clock, Live, Store};
+use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Lines of one call that are flushed at once although the time has not come.
 const FLUSH_BYTES: usize = 64 << 10;
+
+/// Calls whose lines are handed to the store at once.
+const AT_ONCE: usize = 64;
 
 /// Whose lines they are.
 #[derive(Debug, Clone)]
@@ -103,11 +107,9 @@ impl LogWriter {
     /// Writes what there is. Whether the store took all of it.
     pub(crate) async fn flush(&self) -> bool {
         let calls = std::mem::take(&mut *self.dirty.lock());
-        let mut taken = true;
-        for call in calls {
-            taken &= call.flush().await;
-        }
-        taken
+        // Together, so that they share commits.
+        let flushes = futures::stream::iter(calls).map(|call| async move { call.flush().await });
+        flushes.buffer_unordered(AT_ONCE).fold(true, async |all, taken| all && taken).await
     }
 
     /// Whether the store took the lines.
@@ -123,7 +125,8 @@ impl LogWriter {
 
     fn tell(&self, owner: &Owner, lines: &[LogLine]) {
         let invocation = Some(owner.invocation);
-        let lines = lines.iter().cloned().map(|line| FunctionLogLine { invocation, approximate: false, line });
+        let lines =
+            lines.iter().cloned().map(|line| FunctionLogLine { invocation, approximate: false, line });
         self.bus.announce(Live::LogLines { function: owner.function.clone(), lines: lines.collect() });
     }
 

@@ -17,7 +17,11 @@ use passage::Passage;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) async fn proxy(core: &Arc<Core>, call: ProxyCall, mut request: HttpRequest) -> Result<HttpResponse> {
+pub(crate) async fn proxy(
+    core: &Arc<Core>,
+    call: ProxyCall,
+    mut request: HttpRequest,
+) -> Result<HttpResponse> {
     core.check_open()?;
     if call.function.spec.mode != Mode::Http {
         return Err(Error::new(ErrorKind::WrongState, "NoUrl", "a function in job mode has no URL"));
@@ -75,7 +79,8 @@ async fn serve(
 
 /// The answer goes to the caller as it comes; its end ends the call.
 fn passed_on(mut passage: Passage, mut response: HttpResponse, head: bool) -> HttpResponse {
-    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(Arc::from);
+    let content_type =
+        response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(Arc::from);
     let failure = status_failure(response.status, &response.headers);
     passage.answered(&response, content_type, failure, expected(&response, head));
     if let Some(upgraded) = response.upgraded.take() {

@@ -32,6 +32,8 @@ struct Shared {
     places: AtomicUsize,
     max: usize,
     filled: Notify,
+    /// A group is full, or somebody waits for the end.
+    hurry: Notify,
     written: Notify,
 }
 
@@ -55,6 +57,9 @@ impl Place {
             let mut waiting = shared.waiting.lock();
             waiting.bytes += bytes(&record);
             waiting.records.push(record);
+            if waiting.records.len() == BATCH {
+                shared.hurry.notify_one();
+            }
         }
         shared.filled.notify_one();
     }
@@ -80,6 +85,7 @@ impl Recorder {
             places: AtomicUsize::new(0),
             max,
             filled: Notify::new(),
+            hurry: Notify::new(),
             written: Notify::new(),
         };
         Self { shared: Arc::new(shared), flush }
@@ -101,7 +107,11 @@ impl Recorder {
         let mut backoff = Backoff::of_a_port();
         loop {
             if stop.run_until_cancelled(self.shared.filled.notified()).await.is_some() {
-                stop.run_until_cancelled(tokio::time::sleep(self.flush)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(self.flush) => {}
+                    () = self.shared.hurry.notified() => {}
+                    () = stop.cancelled() => {}
+                }
             }
             while let Some(group) = self.take() {
                 self.write(store, group, &mut backoff).await;
@@ -123,6 +133,7 @@ impl Recorder {
                 }
             }
             self.shared.filled.notify_one();
+            self.shared.hurry.notify_one();
             written.await;
         }
     }

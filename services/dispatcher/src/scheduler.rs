@@ -12,8 +12,8 @@ use eventflow_domain::lifecycle::Refused;
 use eventflow_domain::ports::{Claim, ClaimRequest, Delivery, Lease};
 use eventflow_domain::spec::QueuePolicy;
 use eventflow_domain::{Invocation, Result};
-use futures::stream::FuturesUnordered;
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +138,8 @@ async fn claim(core: &Arc<Core>, slots: &mut Vec<Slot>, deliveries: Vec<Delivery
 
 fn request(core: &Core, delivery: &Delivery) -> ClaimRequest {
     let function = core.ports.registry.get_by_uid(delivery.message.function_uid);
-    let max_age = function.map_or_else(|| QueuePolicy::default().max_age, |function| function.spec.queue.max_age);
+    let max_age =
+        function.map_or_else(|| QueuePolicy::default().max_age, |function| function.spec.queue.max_age);
     ClaimRequest { invocation: delivery.message.invocation, max_age }
 }
 

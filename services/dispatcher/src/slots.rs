@@ -90,7 +90,8 @@ impl Slots {
 
     /// The bound of a function and whether it is paused; a deleted one may end what it has.
     fn declared(&self, function: Option<&Function>) -> (usize, bool) {
-        let limit = function.and_then(|function| function.spec.concurrency).unwrap_or(self.default_concurrency);
+        let limit =
+            function.and_then(|function| function.spec.concurrency).unwrap_or(self.default_concurrency);
         (limit as usize, function.is_some_and(|function| function.paused && !function.deleting))
     }
 
@@ -204,9 +205,13 @@ impl<'a> Place<'a> {
     fn take(slots: &'a Slots, key: &'a FunctionKey) -> Result<Self> {
         if slots.waiting.fetch_add(1, Ordering::Relaxed) >= slots.max_waiting {
             slots.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::new(ErrorKind::Exhausted, "TooManyWaiting", "too many calls wait for a free slot")
-                .with_metadata("limit", slots.max_waiting)
-                .with_retry_after(Duration::from_secs(1)));
+            return Err(Error::new(
+                ErrorKind::Exhausted,
+                "TooManyWaiting",
+                "too many calls wait for a free slot",
+            )
+            .with_metadata("limit", slots.max_waiting)
+            .with_retry_after(Duration::from_secs(1)));
         }
         Ok(Self { slots, key })
     }

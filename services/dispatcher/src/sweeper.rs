@@ -10,10 +10,8 @@ use eventflow_domain::ports::QueueStats;
 use eventflow_domain::spec::{QueuePolicy, RetryPolicy};
 use eventflow_domain::{FunctionKey, Result, Timestamp};
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Records touched in one transaction.
 const BATCH: u32 = 500;
@@ -25,12 +23,13 @@ const RETAIN_ROUNDS: u32 = 50;
 /// Lost leases: at once at start, where every other worker is dead, then every `sweep_every`.
 pub(crate) async fn leases(core: Arc<Core>) {
     let mut others_dead = core.config.sole;
-    every(&core.stop, core.config.sweep_every, async || {
+    loop {
         let swept = sweep(&core, others_dead).await;
         others_dead &= swept.is_err();
-        swept
-    })
-    .await;
+        if rest(&core, swept, core.config.sweep_every).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn sweep(core: &Core, others_dead: bool) -> Result<()> {
@@ -57,14 +56,19 @@ pub(crate) async fn queues(core: Arc<Core>) {
     let started_at = core.ports.clock.now();
     let mut fresh = true;
     let mut shown = HashSet::new();
-    every(&core.stop, core.config.repair_every, async || {
+    loop {
+        let mut done = Ok(());
         if fresh {
-            republish(&core, None, started_at).await?;
-            fresh = false;
+            done = republish(&core, None, started_at).await;
+            fresh = done.is_err();
         }
-        repair(&core, &mut shown).await
-    })
-    .await;
+        if done.is_ok() {
+            done = repair(&core, &mut shown).await;
+        }
+        if rest(&core, done, core.config.repair_every).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn repair(core: &Core, shown: &mut HashSet<FunctionKey>) -> Result<()> {
@@ -88,7 +92,8 @@ async fn repair(core: &Core, shown: &mut HashSet<FunctionKey>) -> Result<()> {
 
 async fn expire(core: &Core, function: &FunctionKey) -> Result<()> {
     let declared = core.ports.registry.get(function);
-    let max_age = declared.map_or_else(|| QueuePolicy::default().max_age, |function| function.spec.queue.max_age);
+    let max_age =
+        declared.map_or_else(|| QueuePolicy::default().max_age, |function| function.spec.queue.max_age);
     loop {
         let expired = core.ports.store.expire(function, max_age, BATCH).await?;
         core.tell_swept(&expired);
@@ -130,11 +135,16 @@ fn show(core: &Core, stats: &[QueueStats], shown: &mut HashSet<FunctionKey>) {
 
 /// Old records and unused blobs.
 pub(crate) async fn retention(core: Arc<Core>) {
-    every(&core.stop, core.config.retain_every, async || {
-        retain(&core).await?;
-        blobs::collect(&core).await
-    })
-    .await;
+    // Not at start, where there is more urgent work.
+    let mut done = Ok(());
+    while rest(&core, done, core.config.retain_every).await.is_some() {
+        done = retain_all(&core).await;
+    }
+}
+
+async fn retain_all(core: &Core) -> Result<()> {
+    retain(core).await?;
+    blobs::collect(core).await
 }
 
 async fn retain(core: &Core) -> Result<()> {
@@ -151,19 +161,10 @@ async fn retain(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// Does `pass` now and after every `pause`, until `stop`; an error is logged and the next pass tries again.
-async fn every<F>(stop: &CancellationToken, pause: Duration, mut pass: impl FnMut() -> F + Send)
-where
-    F: Future<Output = Result<()>> + Send,
-{
-    loop {
-        match stop.run_until_cancelled(pass()).await {
-            None => return,
-            Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!(error = %Chain(&error), "a sweep failed, trying again"),
-        }
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-            return;
-        }
+/// Says what went wrong and waits for the next pass; `None` = the dispatcher stops.
+async fn rest(core: &Core, done: Result<()>, pause: Duration) -> Option<()> {
+    if let Err(error) = done {
+        tracing::warn!(error = %Chain(&error), "a sweep failed, trying again");
     }
+    core.stop.run_until_cancelled(tokio::time::sleep(pause)).await
 }

@@ -17,7 +17,7 @@ use crate::attempt::{Finish, Work, carry_out, load};
 use crate::core::Core;
 use crate::recorder::Place;
 use crate::slots::Slot;
-use carried::{Carried, Caller};
+use carried::Carried;
 use eventflow_domain::invocation::{Body, Invocation};
 use eventflow_domain::ports::{Accepted, NewInvocation, Start, SyncAnswer, SyncCall};
 use eventflow_domain::{Error, ErrorKind, Result};
@@ -69,14 +69,12 @@ pub(crate) async fn call(core: &Arc<Core>, mut call: SyncCall) -> Result<SyncAns
     let soon = deadline.min(Instant::now() + core.config.record_start_after);
     let finish = attended.finish_until(soon).await;
     let Some(running) = attended.running.take() else { return Err(lost_track()) };
-    match finish {
-        Some(finish) => Ok(running.answer(core, finish)),
-        None => {
-            let (carried, caller): (Carried, Caller) = Carried::new(core, running);
-            core.spawn("sync call", carried.accept_while_running());
-            caller.wait(deadline).await
-        }
+    if let Some(finish) = finish {
+        return Ok(running.answer(core, finish));
     }
+    let (carried, caller) = Carried::new(core, running);
+    core.spawn("sync call", carried.accept_while_running());
+    caller.wait(deadline).await
 }
 
 fn lost_track() -> Error {

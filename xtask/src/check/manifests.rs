@@ -11,8 +11,6 @@ use crate::workspace;
 
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 const DEPENDENCIES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
-/// The guests are another workspace; they pass the same check from their own root.
-const GUESTS: &str = "examples/";
 
 pub(super) fn check(root: &Path) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
@@ -23,7 +21,8 @@ pub(super) fn check(root: &Path) -> Result<Vec<Problem>> {
         }
         let text = fs::read_to_string(&path).with_context(|| format!("failed to read {place}"))?;
         let manifest: Table = text.parse().with_context(|| format!("failed to parse {place}"))?;
-        if place == "Cargo.toml" || place == format!("{GUESTS}Cargo.toml") {
+        // The root of a workspace says what the others inherit: this one's, and those of the guests.
+        if manifest.contains_key("workspace") {
             continue;
         }
         problems.extend(member(&manifest).into_iter().map(|what| Problem::new(&place, what)));

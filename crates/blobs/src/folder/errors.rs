@@ -11,9 +11,13 @@ pub(super) struct Doing(pub(super) &'static str);
 
 pub(super) fn of(doing: Doing, cause: object_store::Error) -> Error {
     if is_full(&cause) {
-        return Error::new(ErrorKind::Unavailable, "StorageFull", "no space is left to store payloads and results")
-            .with_retry_after(Duration::from_secs(30))
-            .with_cause(cause);
+        return Error::new(
+            ErrorKind::Unavailable,
+            "StorageFull",
+            "no space is left to store payloads and results",
+        )
+        .with_retry_after(Duration::from_secs(30))
+        .with_cause(cause);
     }
     Error::internal(doing.0, cause)
 }

@@ -32,7 +32,14 @@ fn written_at(path: &Path, millis: i64) {
 #[tokio::test]
 async fn only_old_blobs_that_nothing_refers_to_are_removed() {
     let home = TempDir::new().expect("a folder");
-    let old = ["payloads/used", "payloads/unused", "results/unused", "artifacts/used", "artifacts/unused", "other/x"];
+    let old = [
+        "payloads/used",
+        "payloads/unused",
+        "results/unused",
+        "artifacts/used",
+        "artifacts/unused",
+        "other/x",
+    ];
     blobs(&home, &old, 1).await;
     let blobs = blobs(&home, &["payloads/young", "artifacts/young"], 0).await;
     let in_use = async |keys: Vec<BlobKey>| Ok(keys.iter().map(|key| key.ends_with("/used")).collect());

@@ -162,3 +162,47 @@ impl Stream for Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventflow_domain::State;
+    use eventflow_testkit::key;
+    use futures::FutureExt;
+
+    fn open(topics: &Topics) -> usize {
+        let channels = topics.channels.read();
+        let of_all = [&channels.cancels, &channels.changes];
+        channels.invocations.len() + channels.functions.len() + of_all.into_iter().flatten().count()
+    }
+
+    #[test]
+    fn a_topic_lives_as_long_as_its_last_listener() {
+        let topics = Arc::<Topics>::default();
+        let id = InvocationId::generate();
+        let all = [
+            Topic::Invocation(id),
+            Topic::Function(key("f")),
+            Topic::Cancels,
+            Topic::Changes,
+            Topic::Changes,
+        ];
+        let mut listeners: Vec<_> = all.into_iter().map(|topic| Topics::listen(&topics, topic)).collect();
+        assert_eq!((open(&topics), topics.watchers.load(Ordering::Relaxed)), (4, 4));
+        let last = listeners.pop().expect("the second of the same topic");
+        listeners.clear();
+        assert_eq!((open(&topics), topics.watchers.load(Ordering::Relaxed)), (1, 1));
+        drop(last);
+        assert_eq!((open(&topics), topics.watchers.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn who_leaves_takes_the_news_from_nobody_else() {
+        let topics = Arc::<Topics>::default();
+        let [leaves, mut stays] = [(); 2].map(|()| Topics::listen(&topics, Topic::Changes));
+        drop(leaves);
+        let invocation = InvocationId::generate();
+        topics.announce(Live::Changed { invocation, function: key("f"), state: State::Queued });
+        assert!(matches!(stays.next().now_or_never(), Some(Some(Live::Changed { .. }))));
+    }
+}

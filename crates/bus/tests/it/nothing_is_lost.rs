@@ -67,8 +67,8 @@ impl World {
         (!self.held.is_empty()).then(|| self.held.swap_remove(which % self.held.len()))
     }
 
-    fn step(&mut self, op: Op) {
-        match op {
+    fn step(&mut self, op: &Op) {
+        match *op {
             Op::Publish { function: number, count } => {
                 let messages: Vec<Message> = (0..count).map(|_| message(&function(number))).collect();
                 self.owed.extend(messages.iter().map(|message| (name(message), message.clone())));
@@ -103,7 +103,11 @@ impl World {
         let deliveries = block_on(self.bus.fetch(&function(number), max)).expect("fetch");
         assert!(deliveries.len() <= max);
         for delivery in deliveries {
-            assert_eq!(self.owed.get(&name(&delivery.message)), Some(&delivery.message), "nobody is owed this");
+            assert_eq!(
+                self.owed.get(&name(&delivery.message)),
+                Some(&delivery.message),
+                "nobody is owed this"
+            );
             let in_two_hands = self.held.iter().any(|held| held.message == delivery.message);
             assert!(!in_two_hands, "{delivery:?} is held already");
             self.held.push(delivery);
@@ -144,7 +148,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let _time = runtime.enter();
         let mut world = World::new();
-        ops.into_iter().for_each(|op| world.step(op));
+        for op in &ops {
+            world.step(op);
+        }
         world.settle();
     }
 }

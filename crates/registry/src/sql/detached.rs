@@ -7,7 +7,10 @@ use std::future::Future;
 /// store has and the index has not would stay unseen until the next start.
 ///
 /// `doing` completes "failed to …".
-#[expect(clippy::disallowed_methods, reason = "the task ends with the write it carries, and its caller sees how")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task ends with the write it carries, and its caller sees how"
+)]
 pub(super) async fn to_the_end<T: Send + 'static>(
     doing: &'static str,
     write: impl Future<Output = Result<T>> + Send + 'static,

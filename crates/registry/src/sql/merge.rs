@@ -5,7 +5,12 @@ use eventflow_domain::{Condition, Readiness, Timestamp};
 /// The reported readiness, where a condition whose status did not change keeps the time since which it holds.
 ///
 /// The runtime knows versions, not generations: a condition without one (0) observed the current `generation`.
-pub(super) fn readiness(before: &Readiness, reported: Readiness, generation: i64, now: Timestamp) -> Readiness {
+pub(super) fn readiness(
+    before: &Readiness,
+    reported: Readiness,
+    generation: i64,
+    now: Timestamp,
+) -> Readiness {
     let conditions = reported
         .conditions
         .into_iter()

@@ -77,7 +77,8 @@ async fn a_write_whose_caller_hung_up_is_seen_once_it_is_stored() {
     let store = Arc::default();
     let registry = over(&store).await;
     store.slow(Duration::from_secs(2));
-    let hung_up = tokio::time::timeout(Duration::from_secs(1), registry.apply(apply("f", variant(1, 0)))).await;
+    let hung_up =
+        tokio::time::timeout(Duration::from_secs(1), registry.apply(apply("f", variant(1, 0)))).await;
     assert!(hung_up.is_err());
     assert_eq!(registry.get(&key("f")), None);
     tokio::time::sleep(Duration::from_secs(2)).await;

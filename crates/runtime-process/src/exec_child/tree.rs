@@ -1,7 +1,9 @@
 //! Ending everything that came of the command.
 
 use crate::proc;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgid, getpid, kill_process, kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpgid, getpid, kill_process, kill_process_group, wait,
+};
 use std::thread;
 use std::time::Duration;
 

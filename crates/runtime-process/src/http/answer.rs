@@ -1,7 +1,7 @@
 //! The answer on its way back: as it comes, no longer than the timeout, holding its place until it is read.
 
 use super::connections::Sender;
-use super::pool::Lease;
+use super::lease::Lease;
 use eventflow_domain::ports::{ByteStream, Duplex, HttpResponse, Upgraded};
 use eventflow_domain::{Bytes, Timestamp};
 use futures::{AsyncRead, AsyncWrite, StreamExt as _};
@@ -32,7 +32,14 @@ pub(super) fn build(
     let mut headers = std::mem::take(response.headers_mut());
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let upgraded = Some(upgrade(hyper::upgrade::on(response), lease, deadline));
-        return HttpResponse { start, started_at, status, headers, body: futures::stream::empty().boxed(), upgraded };
+        return HttpResponse {
+            start,
+            started_at,
+            status,
+            headers,
+            body: futures::stream::empty().boxed(),
+            upgraded,
+        };
     }
     strip_hop_by_hop(&mut headers);
     let body = body(Answer { body: response.into_body(), sender, lease, deadline });
@@ -48,7 +55,15 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in named.iter().chain(&[CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]) {
+    for name in named.iter().chain(&[
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ]) {
         headers.remove(name);
     }
 }
@@ -120,7 +135,10 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut Compat<TokioIo<hyper::upgrade::Upgraded>>>> {
+    fn in_time(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> io::Result<Pin<&mut Compat<TokioIo<hyper::upgrade::Upgraded>>>> {
         if self.sleep.as_mut().poll(context).is_ready() {
             self.lease.overran();
             return Err(overran());
@@ -130,7 +148,11 @@ impl Bounded {
 }
 
 impl AsyncRead for Bounded {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         self.get_mut().in_time(context)?.poll_read(context, buffer)
     }
 }

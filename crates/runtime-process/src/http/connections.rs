@@ -1,5 +1,6 @@
 //! Keep-alive connections to one copy.
 
+use super::quick_ack::QuickAck;
 use crate::tasks::Tasks;
 use eventflow_domain::Bytes;
 use http::{Request, Response};
@@ -48,7 +49,10 @@ impl Connections {
 
     /// Sends a request; the sender goes back by [`Self::put_back`] once the answer has been read whole. A request
     /// is sent again only where the connection took nothing of it.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<(Response<Incoming>, Sender), Error> {
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<(Response<Incoming>, Sender), Error> {
         while let Some(mut sender) = self.take_idle() {
             if !matches!(tokio::time::timeout(READY, sender.ready()).await, Ok(Ok(()))) {
                 continue;
@@ -82,7 +86,8 @@ impl Connections {
 
     async fn open(&self) -> Result<Sender, Error> {
         let stream = self.connect().await.map_err(|source| Error::Connect { port: self.port, source })?;
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::Broken)?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(QuickAck(stream))).await.map_err(Error::Broken)?;
         self.tasks.spawn(async move {
             // Its end is told to whoever waits for an answer.
             let _ = connection.with_upgrades().await;

@@ -20,7 +20,12 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    pub(super) fn new(id: u64, env: Arc<[(String, String)]>, connections: Connections, output: Output) -> Self {
+    pub(super) fn new(
+        id: u64,
+        env: Arc<[(String, String)]>,
+        connections: Connections,
+        output: Output,
+    ) -> Self {
         Self {
             id,
             env,

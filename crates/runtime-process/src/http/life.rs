@@ -6,6 +6,7 @@ use super::output::Output;
 use super::pool::Pool;
 use crate::child::{self, Child, Control};
 use crate::environment;
+use crate::proc;
 use crate::scratch::Scratch;
 use eventflow_domain::FunctionVersion;
 use eventflow_domain::invocation::{Failure, Reason};
@@ -93,7 +94,8 @@ async fn start(pool: &Arc<Pool>) -> Result<(Arc<Copy>, Control), Failure> {
     let deadline = Instant::now() + version.spec.start_deadline;
     let mut tries = 0;
     loop {
-        let port = free_port().map_err(|error| Failure::new(Reason::StartFailed, format!("no free port: {error}")))?;
+        let port = free_port()
+            .map_err(|error| Failure::new(Reason::StartFailed, format!("no free port: {error}")))?;
         tries += 1;
         match start_on(pool, &version, port, deadline).await {
             // It did not come up and the port is another's: that was not its fault.
@@ -117,18 +119,23 @@ async fn start_on(
         let (pool, version, env) = (Arc::clone(pool), Arc::clone(version), Arc::clone(&env));
         tokio::task::spawn_blocking(move || launch(&pool, &version, &env, port)).await
     };
-    let cannot = |cause: String| Failure::new(Reason::Internal, format!("failed to start the launcher: {cause}"));
-    let child = launched.map_err(|error| cannot(error.to_string()))?.map_err(|error| cannot(error.to_string()))?;
+    let cannot =
+        |cause: String| Failure::new(Reason::Internal, format!("failed to start the launcher: {cause}"));
+    let child =
+        launched.map_err(|error| cannot(error.to_string()))?.map_err(|error| cannot(error.to_string()))?;
     let Child { mut control, stdout, stderr } = child;
     let started = tokio::time::timeout_at(deadline, control.started()).await;
-    started.unwrap_or_else(|_| Err(too_late(version)))?;
+    if let Err(failure) = started.unwrap_or_else(|_| Err(too_late(version))) {
+        control.farewell().await;
+        return Err(failure);
+    }
 
     let connections = Connections::new(port, pool.shared.tasks.clone());
     let output = Output::new(Arc::clone(version), Arc::clone(&pool.shared.observer), stdout, stderr);
     let copy = Arc::new(Copy::new(pool.shared.next_number(), env, connections, output));
     let early = {
         let closing = pool.shared.tasks.closing();
-        let probed = probe(&copy, version.spec.probe_path.as_deref());
+        let probed = probe(&copy, version.spec.probe_path.as_deref(), control.launcher());
         tokio::select! {
             () = probed => return Ok((copy, control)),
             exit = control.ended() => {
@@ -171,18 +178,20 @@ fn free_port() -> io::Result<u16> {
 }
 
 fn is_taken(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// Returns when the copy accepts connections and, where a path is given, answers there with a status below 400.
-async fn probe(copy: &Copy, path: Option<&str>) {
+/// Returns when the copy accepts connections and, where a path is given, answers there with a status below 400. One
+/// who answers on the port and is none of ours does not count.
+async fn probe(copy: &Copy, path: Option<&str>, launcher: Option<i32>) {
     let mut pause = PROBE_PAUSE;
     loop {
         let answered = match path {
             None => copy.connections.connect().await.is_ok(),
             Some(path) => tokio::time::timeout(PROBE, answers(copy, path)).await.unwrap_or(false),
         };
-        if answered {
+        if answered && launcher.is_none_or(|root| proc::listens(root, copy.connections.port())) {
             return;
         }
         tokio::time::sleep(pause).await;

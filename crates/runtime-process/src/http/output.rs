@@ -45,7 +45,12 @@ impl fmt::Debug for Output {
 }
 
 impl Output {
-    pub(super) fn new(version: Arc<FunctionVersion>, observer: Arc<dyn Observer>, out: Pipe, err: Pipe) -> Self {
+    pub(super) fn new(
+        version: Arc<FunctionVersion>,
+        observer: Arc<dyn Observer>,
+        out: Pipe,
+        err: Pipe,
+    ) -> Self {
         let outlet = |stream, pipe| Outlet {
             stream,
             pipe,
@@ -101,11 +106,7 @@ impl Output {
         }
     }
 
-    fn pass_on(
-        &self,
-        outlet: &Outlet,
-        read: &dyn Fn(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    fn pass_on(&self, outlet: &Outlet, read: &dyn Fn(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
         let mut reading = outlet.reading.lock();
         let Reading { buffer, framer } = &mut *reading;
         let read = read(buffer)?;

@@ -1,11 +1,13 @@
 //! The copies of one version: which call gets which copy, how many there are, and when the next may start.
 
 use super::copy::Copy;
+use super::lease::Lease;
 use super::life;
+use super::state::{Env, Slot, State};
 use super::status;
 use crate::runtime::Shared;
 use eventflow_domain::invocation::{Failure, Reason, StartKind};
-use eventflow_domain::ports::{LogSink, RuntimeReport};
+use eventflow_domain::ports::RuntimeReport;
 use eventflow_domain::quantity::format_duration;
 use eventflow_domain::{FunctionVersion, Readiness};
 use parking_lot::Mutex;
@@ -19,9 +21,6 @@ use tokio::time::Instant;
 
 /// How long `prepare` waits for the first copies before it says that they are starting.
 const PREPARE: Duration = Duration::from_secs(10);
-
-type Env = Arc<[(String, String)]>;
-type Waiter = oneshot::Sender<Result<Lease, Failure>>;
 
 pub(crate) struct Pool {
     pub(super) shared: Arc<Shared>,
@@ -40,101 +39,17 @@ impl fmt::Debug for Pool {
     }
 }
 
-pub(super) struct State {
-    pub(super) version: Arc<FunctionVersion>,
-    /// The version is the current one: its minimum of copies is kept warm.
-    pub(super) kept: bool,
-    closed: bool,
-    /// As calls bring it: with the values of secrets and configs.
-    pub(super) env: Option<Env>,
-    pub(super) slots: Vec<Slot>,
-    starting: u32,
-    waiters: VecDeque<Waiter>,
-    /// Crashes and failed starts since a copy last ran well.
-    pub(super) failures: u32,
-    pub(super) last_failure: Option<Failure>,
-    not_before: Instant,
-    timer: bool,
-}
-
-pub(super) struct Slot {
-    copy: Arc<Copy>,
-    in_flight: u32,
-    /// Takes no more calls; ends with its last.
-    pub(super) draining: bool,
-    idle_since: Instant,
-    /// Has just come up, for calls that waited for it.
-    fresh: bool,
-}
-
-impl State {
-    fn min(&self) -> u32 {
-        // Values from secrets come with calls, so such a function starts with its first one.
-        let startable = self.env.is_some() || self.version.spec.env_from.is_empty();
-        if self.kept && startable { self.version.spec.scale.min() } else { 0 }
-    }
-
-    pub(super) fn wanted(&self) -> u32 {
-        let scale = self.version.spec.scale;
-        let calls = self.waiters.len() as u32 + self.slots.iter().map(|slot| slot.in_flight).sum::<u32>();
-        calls.div_ceil(scale.per_copy().max(1)).max(self.min()).min(scale.max())
-    }
-
-    pub(super) fn ready(&self) -> u32 {
-        self.slots.iter().filter(|slot| !slot.draining).count() as u32
-    }
-
-    /// The copy with the fewest calls, the oldest among equals: the others become idle and stop.
-    fn pick(&mut self) -> Option<&mut Slot> {
-        let most = self.version.spec.scale.per_copy().max(1);
-        let free = self.slots.iter_mut().filter(|slot| !slot.draining && slot.in_flight < most);
-        free.min_by_key(|slot| slot.in_flight)
-    }
-
-    pub(super) fn slot(&mut self, copy: &Copy) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.copy.id == copy.id)
-    }
-
-    /// Copies that were started with other values are not used any more.
-    fn adopt(&mut self, env: &Env) {
-        if self.env.as_ref().is_some_and(|known| Arc::ptr_eq(known, env) || known == env) {
-            return;
-        }
-        self.env = Some(Arc::clone(env));
-        self.slots.iter_mut().filter(|slot| slot.copy.env != *env).for_each(Slot::drain);
-    }
-}
-
-impl Slot {
-    fn drain(&mut self) {
-        self.draining = true;
-        if self.in_flight == 0 {
-            self.copy.end.cancel();
-        }
-    }
-
-    fn grant(&mut self) -> (Arc<Copy>, StartKind) {
-        self.in_flight += 1;
-        (Arc::clone(&self.copy), if self.fresh { StartKind::Cold } else { StartKind::Warm })
-    }
+/// Why a call got no copy.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The pool was closed; a new one of the same version may take the call.
+    Closed,
+    Failed(Failure),
 }
 
 impl Pool {
     pub(super) fn new(shared: Arc<Shared>, version: &Arc<FunctionVersion>) -> Self {
-        let state = State {
-            version: Arc::clone(version),
-            kept: false,
-            closed: false,
-            env: None,
-            slots: Vec::new(),
-            starting: 0,
-            waiters: VecDeque::new(),
-            failures: 0,
-            last_failure: None,
-            not_before: Instant::now(),
-            timer: false,
-        };
-        Self { shared, state: Mutex::new(state), changed: Notify::new() }
+        Self { shared, state: Mutex::new(State::new(Arc::clone(version))), changed: Notify::new() }
     }
 
     pub(super) fn in_use(&self) -> bool {
@@ -169,11 +84,11 @@ impl Pool {
     }
 
     /// A place on a copy that runs, or on one that is started for it.
-    pub(super) async fn acquire(self: &Arc<Self>, env: &Env, patience: Duration) -> Result<Lease, Failure> {
+    pub(super) async fn acquire(self: &Arc<Self>, env: &Env, patience: Duration) -> Result<Lease, Refusal> {
         let waiting = {
             let mut state = self.state.lock();
             if state.closed {
-                return Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired"));
+                return Err(Refusal::Closed);
             }
             state.adopt(env);
             if let Some(slot) = state.pick() {
@@ -185,7 +100,7 @@ impl Pool {
             if state.waiters.len() >= self.shared.config.bounds.waiting_calls {
                 let mut failure = Failure::new(Reason::TooManyRequests, "too many calls wait for a copy");
                 failure.retry_after = Some(Duration::from_secs(1));
-                return Err(failure);
+                return Err(Refusal::Failed(failure));
             }
             let (waiter, waiting) = oneshot::channel();
             state.waiters.push_back(waiter);
@@ -193,9 +108,9 @@ impl Pool {
             waiting
         };
         match tokio::time::timeout(patience, waiting).await {
-            Ok(Ok(granted)) => granted,
-            Ok(Err(_)) => Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired")),
-            Err(_) => Err(self.never_started(patience)),
+            Ok(Ok(granted)) => granted.map_err(Refusal::Failed),
+            Ok(Err(_)) => Err(Refusal::Closed),
+            Err(_) => Err(Refusal::Failed(self.never_started(patience))),
         }
     }
 
@@ -209,7 +124,7 @@ impl Pool {
     }
 
     fn lease(self: &Arc<Self>, copy: Arc<Copy>, start: StartKind) -> Lease {
-        Lease { pool: Arc::clone(self), copy, start, call: self.shared.next_number() }
+        Lease::new(Arc::clone(self), copy, start, self.shared.next_number())
     }
 
     /// Gives free places to the calls that wait, first come first served.
@@ -232,7 +147,8 @@ impl Pool {
         }
     }
 
-    fn release(self: &Arc<Self>, copy: &Copy) {
+    /// A call has ended and its place is free.
+    pub(super) fn release(self: &Arc<Self>, copy: &Copy) {
         if let Some(slot) = self.state.lock().slot(copy) {
             slot.in_flight -= 1;
             slot.idle_since = Instant::now();
@@ -285,9 +201,7 @@ impl Pool {
             state.starting -= 1;
             // Started with values that have changed meanwhile, or for a version that has been retired.
             let outdated = state.closed || state.env.as_ref().is_some_and(|env| *env != copy.env);
-            let copy = Arc::clone(copy);
-            let idle_since = Instant::now();
-            let mut slot = Slot { copy, in_flight: 0, draining: false, idle_since, fresh: true };
+            let mut slot = Slot::new(Arc::clone(copy));
             if outdated {
                 slot.drain();
             }
@@ -394,35 +308,5 @@ impl Pool {
 
     pub(super) fn is_closed(&self) -> bool {
         self.state.lock().closed
-    }
-}
-
-/// A call's place on a copy, free again when dropped.
-#[derive(Debug)]
-pub(super) struct Lease {
-    pool: Arc<Pool>,
-    pub(super) copy: Arc<Copy>,
-    pub(super) start: StartKind,
-    call: u64,
-}
-
-impl Lease {
-    pub(super) fn attach(&self, logs: Arc<dyn LogSink>) {
-        self.copy.output.attach(self.call, logs);
-    }
-
-    /// The call overran its time. What it left running in the copy shall not go on for ever: the copy takes no
-    /// more calls and ends with its last.
-    pub(super) fn overran(&self) {
-        if let Some(slot) = self.pool.state.lock().slot(&self.copy) {
-            slot.draining = true;
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.copy.output.detach(self.call);
-        self.pool.release(&self.copy);
     }
 }

@@ -68,7 +68,8 @@ mod tests {
     use hyper::body::Body as _;
 
     fn stream(pieces: &[&'static str]) -> ByteStream {
-        let pieces: Vec<io::Result<Bytes>> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        let pieces: Vec<io::Result<Bytes>> =
+            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
         futures::stream::iter(pieces).boxed()
     }
 

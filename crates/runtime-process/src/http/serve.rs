@@ -3,7 +3,9 @@
 use super::answer;
 use super::connections::Error;
 use super::copy::Copy;
-use super::pool::Pool;
+use super::lease::Lease;
+use super::pool::Refusal;
+use super::pools::Pools;
 use super::request;
 use crate::runtime::Shared;
 use eventflow_domain::error::Chain;
@@ -16,15 +18,17 @@ use tokio::time::Instant;
 
 /// A connection that breaks because its process died: until that is known.
 const CRASH: Duration = Duration::from_millis(300);
+/// Pools that a call is offered to, while each is closed under it.
+const POOLS: usize = 3;
 
 pub(crate) async fn serve(
-    shared: &Shared,
-    pool: &Arc<Pool>,
+    shared: &Arc<Shared>,
+    pools: &Pools,
     call: Call,
     request: HttpRequest,
     logs: Arc<dyn LogSink>,
 ) -> Result<HttpResponse, Failure> {
-    let lease = pool.acquire(&call.env, call.start_deadline).await?;
+    let lease = acquire(shared, pools, &call).await?;
     lease.attach(logs);
     let started_at = shared.clock.now();
     let deadline = Instant::now() + call.timeout;
@@ -39,6 +43,18 @@ pub(crate) async fn serve(
             Err(Failure::new(Reason::Timeout, format!("gave no answer within its timeout of {timeout}")))
         }
     }
+}
+
+/// A version that is retired while a call waits is still the one that the call is for: a new pool takes it.
+async fn acquire(shared: &Arc<Shared>, pools: &Pools, call: &Call) -> Result<Lease, Failure> {
+    for _ in 0..POOLS {
+        match pools.pool(shared, &call.version).acquire(&call.env, call.start_deadline).await {
+            Ok(lease) => return Ok(lease),
+            Err(Refusal::Failed(failure)) => return Err(failure),
+            Err(Refusal::Closed) => {}
+        }
+    }
+    Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired"))
 }
 
 async fn no_answer(copy: &Copy, error: &Error) -> Failure {

@@ -1,6 +1,6 @@
 //! What is reported of a function in http mode.
 
-use super::pool::State;
+use super::state::State;
 use crate::readiness::condition;
 use eventflow_domain::{Readiness, Timestamp};
 

@@ -12,11 +12,9 @@ fn script(program: Program) -> String {
         Program::Forever => "exec sleep 1000".to_owned(),
         Program::Ticker => "while echo tick; do sleep 0.02; done".to_owned(),
         Program::PrintEnv => "exec env".to_owned(),
-        Program::Canary => {
-            "if ls -A . $TMPDIR $HOME | grep -q canary; then echo used; else echo fresh; fi; \
+        Program::Canary => "if ls -A . $TMPDIR $HOME | grep -q canary; then echo used; else echo fresh; fi; \
              touch canary $TMPDIR/canary $HOME/.canary"
-                .to_owned()
-        }
+            .to_owned(),
         Program::Flood => format!("yes {} | head -n {FLOOD_LINES}; echo end", "x".repeat(63)),
     }
 }
@@ -24,7 +22,8 @@ fn script(program: Program) -> String {
 fn suite() -> Suite {
     static ROOM: OnceLock<Room> = OnceLock::new();
     let runtime = Arc::clone(&ROOM.get_or_init(room).runtime);
-    Suite::new(runtime as Arc<dyn Runtime>, |program| sh(&script(program))).overrun(Duration::from_millis(300))
+    Suite::new(runtime as Arc<dyn Runtime>, |program| sh(&script(program)))
+        .overrun(Duration::from_millis(300))
 }
 
 eventflow_testkit::runtime_suite!(suite());

@@ -25,21 +25,33 @@ async fn host_of_a_runtime() {
     // A command with a child, one that left the session, and one that ignores SIGTERM.
     let script = format!(
         "trap '' TERM; sleep 100 & echo $! >> {file}; setsid sleep 100 & echo $! >> {file}; \
-         (setsid setsid sleep 100 & echo $! >> {file}); echo $$ >> {file}; while :; do sleep 1; done"
+         (setsid sleep 100 & echo $! >> {file}); echo $$ >> {file}; while :; do sleep 1; done"
     );
-    let warm = format!("import os, time\nopen('{file}', 'a').write(f'{{os.getpid()}}\\n')\n{}", crate::http::ECHO);
+    let warm =
+        format!("import os, time\nopen('{file}', 'a').write(f'{{os.getpid()}}\\n')\n{}", crate::http::ECHO);
     runtime.prepare(&server(&warm, Scale::Fixed(1))).await;
     runtime.run(call(&sh(&script), ""), Arc::new(CapturedLogs::default()) as Arc<dyn LogSink>).await;
 }
 
-fn host(folder: &Path) -> Child {
-    Command::new(std::env::current_exe().expect("a path"))
+/// Killed at the end of a test that failed, too.
+struct Host(Child);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn host(folder: &Path) -> Host {
+    let host = Command::new(std::env::current_exe().expect("a path"))
         .args(["--exact", "death::host_of_a_runtime", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("starts")
+        .expect("starts");
+    Host(host)
 }
 
 fn is_empty(folder: PathBuf) -> bool {
@@ -49,11 +61,10 @@ fn is_empty(folder: PathBuf) -> bool {
 #[tokio::test]
 async fn sigkill_of_the_server_leaves_neither_child_nor_grandchild() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut host = host(folder.path());
+    let host = host(folder.path());
     let pids = pids(&folder.path().join("pids"), 5).await;
     assert!(pids.iter().all(|pid| runs(*pid)), "all should run: {pids:?}");
-    host.kill().expect("is killed");
-    host.wait().expect("is gone");
+    drop(host);
     eventually("all processes are gone", || !pids.iter().any(|pid| runs(*pid))).await;
     eventually("folders and records are gone", || {
         is_empty(folder.path().join("work/scratch")) && is_empty(folder.path().join("work/children"))
@@ -70,7 +81,15 @@ async fn what_outlived_server_and_launcher_is_ended_at_the_next_start() {
     let mut neighbour = Command::new("sleep").arg("100").spawn().expect("starts");
     let note = |child: &Child, shift: u64| {
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("runs");
-        let start: u64 = stat.rsplit_once(") ").expect("a stat").1.split(' ').nth(19).expect("a field").parse().expect("a number");
+        let start: u64 = stat
+            .rsplit_once(") ")
+            .expect("a stat")
+            .1
+            .split(' ')
+            .nth(19)
+            .expect("a field")
+            .parse()
+            .expect("a number");
         let record = format!("[null, {{\"pid\": {}, \"start_time\": {}}}]", child.id(), start + shift);
         fs::write(records.join(child.id().to_string()), record).expect("is written");
     };

@@ -1,6 +1,6 @@
 use crate::support::{eventually, pids, room, room_with, runs, sh, sh_with};
-use eventflow_domain::ports::{LogSink, Runtime as _};
 use eventflow_domain::logs::Stream;
+use eventflow_domain::ports::{LogSink, Runtime as _};
 use eventflow_domain::quantity::Memory;
 use eventflow_domain::{ErrorKind, Reason};
 use eventflow_testkit::FunctionBuilder;
@@ -16,7 +16,10 @@ async fn the_payload_is_a_file_and_stdin_and_the_result_file_is_the_result() {
     let script = "cat $EVENTFLOW_PAYLOAD_FILE - > $EVENTFLOW_RESULT_FILE; echo printed; pwd";
     let (ran, logs) = room.run(call(&sh(script), "[1]")).await;
     let content = output(ran);
-    assert_eq!((content.bytes.as_ref(), content.content_type.as_deref()), (&b"[1][1]"[..], Some("text/plain; charset=utf-8")));
+    assert_eq!(
+        (content.bytes.as_ref(), content.content_type.as_deref()),
+        (&b"[1][1]"[..], Some("text/plain; charset=utf-8"))
+    );
     assert_eq!(logs.lines(Stream::Stdout)[0], "printed");
     assert!(logs.lines(Stream::Stdout)[1].contains("/work/scratch/"), "it runs in a folder of its own");
     assert_eq!((room.scratch_folders(), room.records()), (0, 0), "nothing is left");
@@ -41,9 +44,14 @@ async fn a_result_over_the_limit_is_refused_and_not_cut() {
 
 #[tokio::test]
 async fn the_environment_holds_what_is_allowed_and_nothing_else() {
-    let room = room_with(|config| config.base_env = vec![("PATH".into(), "/usr/bin:/bin".into()), ("TZ".into(), "UTC".into())]);
+    let room = room_with(|config| {
+        config.base_env = vec![("PATH".into(), "/usr/bin:/bin".into()), ("TZ".into(), "UTC".into())];
+    });
     let mut call = call(&sh("env | cut -d= -f1 | sort | tr '\\n' ' '"), "");
-    call.env = Arc::new([("MINE".to_owned(), "1".to_owned()), ("EVENTFLOW_ATTEMPT".to_owned(), "forged".to_owned())]);
+    call.env = Arc::new([
+        ("MINE".to_owned(), "1".to_owned()),
+        ("EVENTFLOW_ATTEMPT".to_owned(), "forged".to_owned()),
+    ]);
     let text = output(room.run(call).await.0).bytes;
     assert_eq!(
         String::from_utf8_lossy(&text).trim(),
@@ -96,7 +104,10 @@ async fn what_cannot_be_started_says_why() {
 async fn at_the_timeout_the_whole_group_goes_even_where_it_ignores_sigterm() {
     let room = room();
     let file = room.file("pids");
-    let script = format!("trap '' TERM; sleep 100 & echo $$ > {0}; echo $! >> {0}; while :; do sleep 1; done", file.display());
+    let script = format!(
+        "trap '' TERM; sleep 100 & echo $$ > {0}; echo $! >> {0}; while :; do sleep 1; done",
+        file.display()
+    );
     let mut call = call(&sh(&script), "");
     call.timeout = Duration::from_millis(300);
     let (ran, _) = room.run(call).await;
@@ -108,7 +119,8 @@ async fn at_the_timeout_the_whole_group_goes_even_where_it_ignores_sigterm() {
 
 #[tokio::test]
 async fn sigterm_comes_first_and_leaves_time_to_say_goodbye() {
-    let mut call = call(&sh("trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"), "");
+    let mut call =
+        call(&sh("trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"), "");
     call.timeout = Duration::from_millis(300);
     let (ran, logs) = room().run(call).await;
     assert_eq!((ran.failure.expect("a failure").reason, ran.exit_code), (Reason::Timeout, None));
@@ -119,9 +131,13 @@ async fn sigterm_comes_first_and_leaves_time_to_say_goodbye() {
 async fn a_grandchild_that_holds_the_pipes_does_not_hold_the_call() {
     let room = room();
     let file = room.file("pids");
-    let script = format!("setsid sleep 100 & (setsid sleep 100 & echo $! >> {0}); echo $! >> {0}; echo done", file.display());
+    let script = format!(
+        "setsid sleep 100 & (setsid sleep 100 & echo $! >> {0}); echo $! >> {0}; echo done",
+        file.display()
+    );
     let run = room.sh(&script);
-    let (ran, _) = tokio::time::timeout(Duration::from_secs(5), run).await.expect("should not wait for the sleep");
+    let (ran, _) =
+        tokio::time::timeout(Duration::from_secs(5), run).await.expect("should not wait for the sleep");
     assert_eq!(output(ran).bytes, "done\n");
     for pid in pids(&file, 2).await {
         assert!(!runs(pid), "{pid} should have gone with its parent");
@@ -199,7 +215,7 @@ async fn a_dropped_run_leaves_no_process_and_no_folder() {
 async fn a_killed_launcher_fails_the_call_and_the_command_goes_too() {
     let room = room();
     let file = room.file("pids");
-    let script = format!("echo $$ > {}; kill -9 $PPID; exec sleep 100", file.display());
+    let script = format!("echo $$ > {}; sleep 0.2; kill -9 $PPID; exec sleep 100", file.display());
     let (ran, _) = room.sh(&script).await;
     assert_eq!(ran.failure.expect("a failure").reason, Reason::Internal);
     let pids = pids(&file, 1).await;
@@ -210,12 +226,20 @@ async fn a_killed_launcher_fails_the_call_and_the_command_goes_too() {
 async fn a_spec_that_no_process_can_be_is_refused_with_its_field() {
     let room = room();
     for (command, field) in [(vec![], "command"), (vec!["./run.sh"], "command"), (vec!["a\0b"], "command")] {
-        let version = sh_with("", |spec| spec.command = command.iter().map(|word| (*word).to_owned()).collect());
+        let version =
+            sh_with("", |spec| spec.command = command.iter().map(|word| (*word).to_owned()).collect());
         let error = room.runtime.check(&version).await.expect_err("should be refused");
-        assert_eq!((error.kind(), error.field_violations()[0].field.as_str()), (ErrorKind::Invalid, field), "{command:?}");
+        assert_eq!(
+            (error.kind(), error.field_violations()[0].field.as_str()),
+            (ErrorKind::Invalid, field),
+            "{command:?}"
+        );
     }
     let image = sh_with("", |spec| spec.image = Some(eventflow_domain::spec::Image::Oci("nginx".to_owned())));
-    assert_eq!(room.runtime.check(&image).await.expect_err("should be refused").field_violations()[0].field, "image");
+    assert_eq!(
+        room.runtime.check(&image).await.expect_err("should be refused").field_violations()[0].field,
+        "image"
+    );
     room.runtime.check(&sh("true")).await.expect("is fine");
 }
 

@@ -1,5 +1,7 @@
 use eventflow_domain::logs::Stream;
-use eventflow_domain::ports::{Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport};
+use eventflow_domain::ports::{
+    Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport,
+};
 use eventflow_domain::spec::{FunctionSpec, Mode, Scale};
 use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness, Timestamp};
 use eventflow_runtime_process::{CopyLine, Launcher, Observer, ProcessConfig, ProcessRuntime};
@@ -71,7 +73,8 @@ pub(crate) struct Room {
 }
 
 pub(crate) fn config(folder: &Path) -> ProcessConfig {
-    let mut config = ProcessConfig::new(Launcher::new(env!("CARGO_BIN_EXE_eventflow-exec-child")), folder.join("work"));
+    let mut config =
+        ProcessConfig::new(Launcher::new(env!("CARGO_BIN_EXE_eventflow-exec-child")), folder.join("work"));
     config.base_env = ProcessConfig::base_env(std::env::vars_os());
     config.kill_grace = Duration::from_millis(500);
     config
@@ -86,8 +89,9 @@ pub(crate) fn room_with(change: impl FnOnce(&mut ProcessConfig)) -> Room {
     let mut config = config(folder.path());
     change(&mut config);
     let heard = Arc::new(Heard::default());
-    let runtime = ProcessRuntime::with_observer(config, RealClock::start(), Arc::clone(&heard) as Arc<dyn Observer>)
-        .expect("a runtime");
+    let runtime =
+        ProcessRuntime::with_observer(config, RealClock::start(), Arc::clone(&heard) as Arc<dyn Observer>)
+            .expect("a runtime");
     Room { runtime: Arc::new(runtime), heard, folder }
 }
 
@@ -102,7 +106,11 @@ impl Room {
         self.run(call(&sh(script), "")).await
     }
 
-    pub(crate) async fn serve(&self, call: Call, request: HttpRequest) -> (Result<HttpResponse, Failure>, Arc<CapturedLogs>) {
+    pub(crate) async fn serve(
+        &self,
+        call: Call,
+        request: HttpRequest,
+    ) -> (Result<HttpResponse, Failure>, Arc<CapturedLogs>) {
         let logs = Arc::new(CapturedLogs::default());
         let response = self.runtime.serve(call, request, Arc::clone(&logs) as Arc<dyn LogSink>).await;
         (response, logs)
@@ -188,7 +196,11 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) async fn pids(file: &Path, count: usize) -> Vec<i32> {
     let read = || -> Vec<i32> {
         let text = fs::read_to_string(file).unwrap_or_default();
-        if text.ends_with('\n') { text.lines().filter_map(|line| line.trim().parse().ok()).collect() } else { Vec::new() }
+        if text.ends_with('\n') {
+            text.lines().filter_map(|line| line.trim().parse().ok()).collect()
+        } else {
+            Vec::new()
+        }
     };
     eventually("the script says its pids", || read().len() >= count).await;
     read()

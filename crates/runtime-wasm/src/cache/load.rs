@@ -1,5 +1,8 @@
 //! The one place that loads native code.
-#![expect(unsafe_code, reason = "loads compiled code that this process, or one before it, wrote and authenticated")]
+#![expect(
+    unsafe_code,
+    reason = "loads compiled code that this process, or one before it, wrote and authenticated"
+)]
 
 use super::Compiled;
 use std::path::Path;

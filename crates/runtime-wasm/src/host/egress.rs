@@ -25,7 +25,12 @@ impl Egress {
         let host = bare(authority.host());
         // User information in front of the host has no place in a request, and has been used to fool such checks.
         !authority.as_str().contains('@')
-            && self.version.spec.egress.iter().any(|to| to.port == port && bare(&to.host).eq_ignore_ascii_case(host))
+            && self
+                .version
+                .spec
+                .egress
+                .iter()
+                .any(|to| to.port == port && bare(&to.host).eq_ignore_ascii_case(host))
     }
 }
 

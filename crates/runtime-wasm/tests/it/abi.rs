@@ -61,14 +61,18 @@ async fn a_negative_answer_is_a_failure_with_its_message() {
     // The complement of 16 << 32 | 18.
     let (reason, message) = fails("(i64.xor (i64.const 0x1000000012) (i64.const -1))").await;
     assert_eq!((reason, message.as_str()), (Reason::ExitCode, "careful: it is hot"));
-    assert_eq!(fails("(i64.const -1)").await, (Reason::ExitCode, "the function answered with an error".to_owned()));
+    assert_eq!(
+        fails("(i64.const -1)").await,
+        (Reason::ExitCode, "the function answered with an error".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn ranges_outside_of_the_memory_are_traps() {
     let result = fails("(i64.const 0x7fffffff00000001)").await;
     assert_eq!(result, (Reason::Trap, "ef_handle returned a range outside of its memory".to_owned()));
-    let (reason, message) = fails("(call $log (i32.const 1) (i32.const -2) (i32.const 4)) (i64.const 0)").await;
+    let (reason, message) =
+        fails("(call $log (i32.const 1) (i32.const -2) (i32.const 4)) (i64.const 0)").await;
     assert_eq!(reason, Reason::Trap);
     assert!(message.contains("outside of the memory"), "{message}");
 }

@@ -21,7 +21,16 @@ fn build() -> (Bytes, Bytes) {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2", "--manifest-path", source])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--target",
+            "wasm32-wasip2",
+            "--manifest-path",
+            source,
+        ])
         .arg("--target-dir")
         .arg(&target)
         .output()

@@ -26,7 +26,8 @@ async fn attack(world: &World, hostile: &Arc<FunctionVersion>) -> (Ran, Arc<Coun
         let started = Instant::now();
         let neighbours = async {
             for n in 0..20 {
-                let ran = world.runtime.run(call(&honest, format!("{n}")), Arc::new(CountingSink::default())).await;
+                let ran =
+                    world.runtime.run(call(&honest, format!("{n}")), Arc::new(CountingSink::default())).await;
                 assert_eq!(output(ran).bytes, format!("{n}"));
             }
         };
@@ -155,10 +156,22 @@ async fn a_line_of_10_mib_comes_in_bounded_pieces() {
 /// More guests at once than there are places: each waits for its turn, none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_calls_than_places_take_turns() {
-    let world = World::with(|config| config.max_instances = 4);
+    let world = World::with(|config| config.max_instances = 16);
     let version = world.prepared(programs::of(Program::Echo), Mode::Job).await;
-    let runs = (0..200).map(|n| world.runtime.run(call(&version, format!("{n}")), Arc::new(CountingSink::default())));
+    let runs = (0..200)
+        .map(|n| world.runtime.run(call(&version, format!("{n}")), Arc::new(CountingSink::default())));
     for (n, ran) in futures::future::join_all(runs).await.into_iter().enumerate() {
+        assert_eq!(output(ran).bytes, format!("{n}"));
+    }
+}
+
+/// A pool so large that its address space is refused.
+#[tokio::test]
+async fn without_a_pool_memory_comes_on_demand() {
+    let world = World::with(|config| config.max_instances = 4_000_000);
+    let version = world.prepared(programs::of(Program::Echo), Mode::Job).await;
+    for n in 0..3 {
+        let ran = world.runtime.run(call(&version, format!("{n}")), Arc::new(CountingSink::default())).await;
         assert_eq!(output(ran).bytes, format!("{n}"));
     }
 }

@@ -6,7 +6,9 @@ use crate::world::World;
 use bytes::Bytes;
 use eventflow_domain::ports::Runtime as _;
 use eventflow_domain::spec::Image;
-use eventflow_domain::{ArtifactDigest, ConditionStatus, ErrorKind, FunctionVersion, Mode, Reason, StartKind};
+use eventflow_domain::{
+    ArtifactDigest, ConditionStatus, ErrorKind, FunctionVersion, Mode, Reason, StartKind,
+};
 use eventflow_testkit::contract::runtime::{CountingSink, call, output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,8 @@ async fn refused(world: &World, version: &Arc<FunctionVersion>) -> (String, Stri
     assert_eq!(condition.message, violation.description);
     let mut call = call(version, "");
     call.start_deadline = Duration::from_secs(5);
-    let failure = world.runtime.run(call, Arc::new(CountingSink::default())).await.failure.expect("a failure");
+    let failure =
+        world.runtime.run(call, Arc::new(CountingSink::default())).await.failure.expect("a failure");
     assert_eq!((failure.reason, &failure.message), (Reason::StartFailed, &condition.message));
     (violation.field.clone(), condition.reason.clone(), condition.message.clone())
 }
@@ -39,7 +42,10 @@ async fn of(code: impl Into<Bytes>, mode: Mode) -> (String, String, String) {
 async fn what_is_not_wasm_is_refused() {
     for code in ["", "hello", "(module (func", "\0asm\u{1}\0\0\0\u{1}"] {
         let (field, reason, message) = of(code, Mode::Job).await;
-        assert!(field == "image" && (reason == "InvalidCode" || reason == "NothingToRun"), "{code:?}: {message}");
+        assert!(
+            field == "image" && (reason == "InvalidCode" || reason == "NothingToRun"),
+            "{code:?}: {message}"
+        );
     }
     let mut cut = guests::http().to_vec();
     cut.truncate(cut.len() / 2);
@@ -48,7 +54,8 @@ async fn what_is_not_wasm_is_refused() {
 
 #[tokio::test]
 async fn the_first_missing_import_is_named() {
-    let (_, reason, message) = of(r#"(module (import "env" "sleep" (func)) (func (export "_start")))"#, Mode::Job).await;
+    let (_, reason, message) =
+        of(r#"(module (import "env" "sleep" (func)) (func (export "_start")))"#, Mode::Job).await;
     assert_eq!(reason, "ImportMissing");
     assert!(message.contains("env::sleep"), "{message}");
     let lean = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
@@ -120,7 +127,8 @@ async fn a_missing_artifact_may_come_later() {
 async fn a_call_does_not_wait_longer_for_a_compilation_than_its_start_deadline() {
     // No worker has time: the only one compiles something larger.
     let world = World::with(|config| config.compile_workers = 1);
-    let large: String = (0..20_000).map(|n| format!("(func (param i32) (result i32) (i32.add (local.get 0) (i32.const {n})))")).collect();
+    let one = "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))";
+    let large = one.repeat(20_000);
     let busy = world.version(format!("(module {large} (func (export \"_start\")))"), Mode::Job);
     let waiting = world.version(NOTHING, Mode::Job);
     let prepared = world.runtime.prepare(&busy);
@@ -131,7 +139,8 @@ async fn a_call_does_not_wait_longer_for_a_compilation_than_its_start_deadline()
         let failure = world.runtime.run(call, Arc::new(CountingSink::default())).await.failure;
         assert_eq!(failure.expect("a failure").reason, Reason::StartDeadline);
         // The code comes all the same.
-        let ran = world.runtime.run(crate::refusals::call(&waiting, ""), Arc::new(CountingSink::default())).await;
+        let ran =
+            world.runtime.run(crate::refusals::call(&waiting, ""), Arc::new(CountingSink::default())).await;
         assert_eq!(ran.start, StartKind::Cold);
         output(ran);
     };
@@ -142,10 +151,21 @@ async fn a_call_does_not_wait_longer_for_a_compilation_than_its_start_deadline()
 #[tokio::test]
 async fn a_full_queue_is_said_and_does_not_last() {
     let world = World::with(|config| (config.compile_workers, config.compile_queue) = (1, 0));
-    let versions: Vec<_> =
-        (0..6).map(|n| world.version(format!("(module (func (export \"_start\")) (func (param i32)) (data \"{n}\"))"), Mode::Job)).collect();
-    let prepared = futures::future::join_all(versions.iter().map(|version| world.runtime.prepare(version))).await;
-    let full = prepared.iter().filter_map(|r| r.condition("Ready")).filter(|c| c.reason == "CompileQueueFull").count();
+    let versions: Vec<_> = (0..6)
+        .map(|n| {
+            world.version(
+                format!("(module (func (export \"_start\")) (func (param i32)) (data \"{n}\"))"),
+                Mode::Job,
+            )
+        })
+        .collect();
+    let prepared =
+        futures::future::join_all(versions.iter().map(|version| world.runtime.prepare(version))).await;
+    let full = prepared
+        .iter()
+        .filter_map(|r| r.condition("Ready"))
+        .filter(|c| c.reason == "CompileQueueFull")
+        .count();
     assert!(full > 0 && full < versions.len(), "{prepared:?}");
     for version in &versions {
         assert!(world.runtime.prepare(version).await.is_ready());
@@ -159,4 +179,25 @@ async fn an_unknown_artifact_is_named() {
     let version = world.version_with(NOTHING, Mode::Job, |spec| spec.image = Some(Image::Artifact(digest)));
     let error = world.runtime.check(&version).await.expect_err("refused");
     assert!(error.message().contains(&digest.to_string()), "{error}");
+}
+
+/// What a compiler does by recursion must not end the process.
+#[tokio::test]
+async fn deeply_nested_code_is_compiled_or_refused() {
+    let depth = 20_000;
+    let flat =
+        format!("(module (func (export \"_start\") {} {}))", "block ".repeat(depth), "end ".repeat(depth));
+    let folded = format!(
+        "(module (func (export \"_start\") (drop {}(i32.const 1){})))",
+        "(i32.eqz ".repeat(depth),
+        ")".repeat(depth)
+    );
+    let types = format!("(component {}{})", "(component ".repeat(depth), ")".repeat(depth));
+    let world = World::new();
+    for code in [flat, folded, types] {
+        let version = world.version(code, Mode::Job);
+        let readiness = world.runtime.prepare(&version).await;
+        let reason = &readiness.condition("Ready").expect("a condition").reason;
+        assert!(["Compiled", "InvalidCode"].contains(&reason.as_str()), "{readiness:?}");
+    }
 }

@@ -1,16 +1,18 @@
 //! Accepting calls: many in a few statements, a bad one failing alone.
 
 use super::attempts;
+use super::bodies::{PAYLOAD, RESULT, put_body};
 use super::fault::{Fault, Outcome, is_constraint};
 use super::insert::MultiInsert;
-use super::record::{self, COLUMNS, PAYLOAD, RESULT, Record, body_apart, id_bytes};
+use super::outbox::publish;
+use super::record::{self, COLUMNS, Record, id_bytes};
 use super::transition::load;
 use super::writer::Tx;
 use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::Lifecycle;
 use eventflow_domain::ports::{Accepted, IdempotencyKey, NewInvocation, Start};
-use eventflow_domain::{Attempt, Body, Error, ErrorKind, Invocation, InvocationId, Result, State, Timestamp};
-use sqlx::{Arguments as _, Row as _};
+use eventflow_domain::{Attempt, Error, ErrorKind, Invocation, InvocationId, Result, State, Timestamp};
+use sqlx::Row as _;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -27,10 +29,6 @@ pub(super) type Answer = Result<Accepted>;
 
 static INVOCATIONS: LazyLock<MultiInsert> =
     LazyLock::new(|| MultiInsert::new("INSERT INTO invocations", COLUMNS, ""));
-static OUTBOX: LazyLock<MultiInsert> =
-    LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
-
-const BODY: &str = "INSERT OR REPLACE INTO bodies (invocation, part, bytes) VALUES ($1, $2, $3)";
 
 const KEY_GET: &str = "SELECT payload_hash, invocation, expires_at FROM idempotency WHERE scope = $1";
 const KEY_PUT: &str = "INSERT INTO idempotency (scope, payload_hash, invocation, expires_at) VALUES ($1, $2, $3, $4) \
@@ -54,18 +52,16 @@ pub(super) async fn all(tx: &mut Tx, news: Vec<NewInvocation>) -> Outcome<Vec<An
     let now = tx.now();
     let mut keyed: HashMap<Arc<str>, ([u8; 32], InvocationId)> = HashMap::new();
     for new in news {
-        let plan = match plan(tx, &new, &keyed).await? {
-            Some(plan) => plan,
-            None => {
-                if let Some(key) = new.idempotency.clone() {
-                    keyed.insert(Arc::clone(&key.scope), (key.payload_hash, new.id));
-                    keys.push((rows.len(), key));
-                }
-                rows.push(row(new, now));
-                Plan::Insert
-            }
-        };
-        plans.push(plan);
+        if let Some(plan) = plan(tx, &new, &keyed).await? {
+            plans.push(plan);
+            continue;
+        }
+        if let Some(key) = new.idempotency.clone() {
+            keyed.insert(Arc::clone(&key.scope), (key.payload_hash, new.id));
+            keys.push((rows.len(), key));
+        }
+        rows.push(row(new, now));
+        plans.push(Plan::Insert);
     }
     let inserted = insert(tx, &rows).await?;
     for (at, key) in keys {
@@ -123,7 +119,8 @@ fn key_reused(first: InvocationId) -> Error {
 }
 
 fn queue_full(new: &NewInvocation) -> Error {
-    let message = format!("the queue of function {} is full ({} calls wait)", new.function.name, new.queue_max);
+    let message =
+        format!("the queue of function {} is full ({} calls wait)", new.function.name, new.queue_max);
     Error::new(ErrorKind::Exhausted, "QueueFull", message)
         .with_metadata("limit", new.queue_max)
         .with_retry_after(Duration::from_secs(1))
@@ -148,7 +145,8 @@ async fn waiting(tx: &mut Tx, new: &NewInvocation) -> Outcome<u64> {
 async fn get_key(tx: &mut Tx, key: &IdempotencyKey) -> Outcome<Option<([u8; 32], InvocationId)>> {
     let now = tx.now();
     let row = sqlx::query(KEY_GET).bind(Arc::clone(&key.scope)).fetch_optional(&mut tx.conn).await?;
-    let Some(row) = row.filter(|row| row.try_get::<i64, _>(2).is_ok_and(|expires| expires > now.as_micros())) else {
+    let Some(row) = row.filter(|row| row.try_get::<i64, _>(2).is_ok_and(|expires| expires > now.as_micros()))
+    else {
         return Ok(None);
     };
     let hash = row.try_get::<&[u8], _>(0)?;
@@ -239,7 +237,12 @@ pub(super) async fn insert(tx: &mut Tx, rows: &[Record]) -> Outcome<Vec<Answer>>
             Err(fault) => return Err(fault),
         }
     }
-    let good = || rows.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Accepted::New))).map(|(row, _)| row);
+    let good = || {
+        rows.iter()
+            .zip(&answers)
+            .filter(|(_, answer)| matches!(answer, Ok(Accepted::New)))
+            .map(|(row, _)| row)
+    };
     belongings(tx, &good().collect::<Vec<_>>()).await?;
     Ok(answers)
 }
@@ -282,24 +285,5 @@ async fn belongings(tx: &mut Tx, rows: &[&Record]) -> Outcome<()> {
         put_body(tx, call.id, PAYLOAD, &call.payload.body).await?;
         put_body(tx, call.id, RESULT, &call.result.body).await?;
     }
-    Ok(())
-}
-
-/// Writes outbox rows; one that is there for the same call is replaced under a new seq.
-pub(super) async fn publish(tx: &mut Tx, due: &[(InvocationId, Timestamp)]) -> Outcome<()> {
-    OUTBOX
-        .run(&mut tx.conn, due, |args, (id, at)| {
-            args.add(id_bytes(*id))?;
-            args.add(at.as_micros())
-        })
-        .await
-}
-
-/// Writes a body that is too large for the row.
-pub(super) async fn put_body(tx: &mut Tx, id: InvocationId, part: i64, body: &Body) -> Outcome<()> {
-    let Some(bytes) = body_apart(body) else {
-        return Ok(());
-    };
-    sqlx::query(BODY).bind(id_bytes(id)).bind(part).bind(bytes.to_vec()).execute(&mut tx.conn).await?;
     Ok(())
 }

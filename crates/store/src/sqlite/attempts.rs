@@ -12,7 +12,8 @@ use std::sync::{Arc, LazyLock};
 const COLUMNS: &str = "invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, exit_code, \
                        reason, message, retry_after";
 
-static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| MultiInsert::new("INSERT INTO attempts", COLUMNS, ""));
+static INSERT: LazyLock<MultiInsert> =
+    LazyLock::new(|| MultiInsert::new("INSERT INTO attempts", COLUMNS, ""));
 
 const OF_CALL: &str = "SELECT invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, \
                        exit_code, reason, message, retry_after FROM attempts WHERE invocation = $1 ORDER BY number";
@@ -21,7 +22,11 @@ pub(super) async fn insert(conn: &mut SqliteConnection, rows: &[(InvocationId, A
     INSERT.run(conn, rows, |args, (id, attempt)| bind(args, *id, attempt)).await
 }
 
-fn bind(args: &mut SqliteArguments, id: InvocationId, attempt: &Attempt) -> Result<(), sqlx::error::BoxDynError> {
+fn bind(
+    args: &mut SqliteArguments,
+    id: InvocationId,
+    attempt: &Attempt,
+) -> Result<(), sqlx::error::BoxDynError> {
     args.add(id_bytes(id))?;
     args.add(attempt.number)?;
     args.add(attempt.epoch.0)?;
@@ -41,7 +46,8 @@ pub(super) async fn of_call(conn: &mut SqliteConnection, id: InvocationId) -> Ou
     rows.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Outcome<Attempt> {
+/// Reads a row of all columns.
+pub(super) fn read(row: &SqliteRow) -> Outcome<Attempt> {
     Ok(Attempt {
         number: row.try_get(1)?,
         epoch: Epoch(row.try_get(2)?),

@@ -44,7 +44,8 @@ async fn claim_one(tx: &mut Tx, request: ClaimRequest, worker: &WorkerId, lease:
     };
     let (now, call) = (tx.now(), &record.invocation);
     let waits = matches!(call.state(), State::Queued | State::Retrying);
-    let expired = waits && now.since(waits_since(call.lifecycle.not_before, call.created_at)) > request.max_age;
+    let expired =
+        waits && now.since(waits_since(call.lifecycle.not_before, call.created_at)) > request.max_age;
     let event = if expired { Event::Expire } else { Event::Claim };
     let holder = (!expired).then_some((worker, now + lease));
     if let Err(refused) = advance(tx, &mut record, event, &no_policy(), holder, Ended::default()).await? {
@@ -78,4 +79,3 @@ pub(super) async fn renew(
     }
     Ok(renewals)
 }
-

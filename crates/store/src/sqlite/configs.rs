@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 const PUT: &str = "INSERT INTO configs (kind, namespace, name, data, updated_at) VALUES ($1, $2, $3, $4, $5) \
     ON CONFLICT (kind, namespace, name) DO UPDATE SET data = $4, updated_at = $5";
 const GET: &str = "SELECT data FROM configs WHERE kind = $1 AND namespace = $2 AND name = $3";
-const LIST: &str = "SELECT name, data, updated_at FROM configs WHERE kind = $1 AND namespace = $2 ORDER BY name";
+const LIST: &str =
+    "SELECT name, data, updated_at FROM configs WHERE kind = $1 AND namespace = $2 ORDER BY name";
 const DELETE: &str = "DELETE FROM configs WHERE kind = $1 AND namespace = $2 AND name = $3";
 
 #[async_trait]
@@ -25,7 +26,8 @@ impl ConfigStore for SqliteStore {
         name: &ConfigName,
         data: ConfigData,
     ) -> Result<ConfigEntry> {
-        let json = serde_json::to_string(&data.0).map_err(|cause| Error::internal("store the values", cause))?;
+        let json =
+            serde_json::to_string(&data.0).map_err(|cause| Error::internal("store the values", cause))?;
         let (namespace, name, updated_at) = (namespace.clone(), name.clone(), self.clock.now());
         let keys = data.0.into_keys().collect();
         let entry = ConfigEntry { kind, namespace: namespace.clone(), name: name.clone(), keys, updated_at };
@@ -48,7 +50,8 @@ impl ConfigStore for SqliteStore {
         namespace: &Namespace,
         name: &ConfigName,
     ) -> Result<Option<ConfigData>> {
-        let query = sqlx::query(GET).bind(codes::config_kind(kind)).bind(namespace.as_str()).bind(name.as_str());
+        let query =
+            sqlx::query(GET).bind(codes::config_kind(kind)).bind(namespace.as_str()).bind(name.as_str());
         let row = query.fetch_optional(&self.readers).await.map_err(Fault::from)?;
         let Some(row) = row else {
             return Ok(None);
@@ -63,7 +66,12 @@ impl ConfigStore for SqliteStore {
         Ok(rows.iter().map(|row| read_entry(row, kind, namespace)).collect::<Outcome<_>>()?)
     }
 
-    async fn config_delete(&self, kind: ConfigKind, namespace: &Namespace, name: &ConfigName) -> Result<bool> {
+    async fn config_delete(
+        &self,
+        kind: ConfigKind,
+        namespace: &Namespace,
+        name: &ConfigName,
+    ) -> Result<bool> {
         let (namespace, name) = (namespace.clone(), name.clone());
         self.writer
             .write(move |tx| {

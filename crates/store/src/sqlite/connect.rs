@@ -2,13 +2,17 @@
 
 use super::{OpenError, Options};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use std::fs::OpenOptions;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// How long a read may wait for a connection.
+const READ_WAIT: Duration = Duration::from_secs(5);
 
 const FILE: &str = "eventflow.db";
 
@@ -24,7 +28,8 @@ pub(super) fn prepare_folder(folder: &Path) -> Result<PathBuf, OpenError> {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
     }
     let path = folder.join(FILE);
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let opened =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     opened.map_err(failed)?.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(path)
 }
@@ -60,13 +65,19 @@ pub(super) fn writer_options(path: &Path, options: &Options) -> SqliteConnectOpt
 /// Opens the writer, asserts what durability rests on, and brings the schema up to date.
 pub(super) async fn open_writer(path: &Path, options: &Options) -> Result<SqliteConnection, OpenError> {
     let mut conn = writer_options(path, options).connect().await.map_err(OpenError::Database)?;
-    let journal: String = pragma(&mut conn, "PRAGMA journal_mode").await?;
-    let synchronous: i64 = pragma(&mut conn, "PRAGMA synchronous").await?;
+    assert_durable(&mut conn).await?;
+    migrate(&mut conn).await?;
+    Ok(conn)
+}
+
+/// Read back, because SQLite ignores a pragma that it cannot or will not follow.
+async fn assert_durable(conn: &mut SqliteConnection) -> Result<(), OpenError> {
+    let journal: String = pragma(conn, "PRAGMA journal_mode").await?;
+    let synchronous: i64 = pragma(conn, "PRAGMA synchronous").await?;
     if journal != "wal" || synchronous != 2 {
         return Err(OpenError::NotDurable { journal, synchronous });
     }
-    migrate(&mut conn).await?;
-    Ok(conn)
+    Ok(())
 }
 
 async fn pragma<T>(conn: &mut SqliteConnection, sql: &'static str) -> Result<T, OpenError>
@@ -93,14 +104,33 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), OpenError> {
 }
 
 pub(super) fn readers(path: &Path, options: &Options) -> SqlitePool {
-    let connect =
-        base(path).pragma("query_only", "on").pragma("cache_size", "-4096").thread_name(|_| "store-reader".to_owned());
+    let connect = base(path)
+        .pragma("query_only", "on")
+        .pragma("cache_size", "-4096")
+        .thread_name(|_| "store-reader".to_owned());
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(options.readers.max(1))
-        .acquire_timeout(options.wait)
+        .acquire_timeout(READ_WAIT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
         .connect_lazy_with(connect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_may_forget_commits_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = prepare_folder(folder.path()).expect("should be made");
+        let mut conn = open_writer(&path, &Options::default()).await.expect("should open");
+        assert_durable(&mut conn).await.expect("is durable");
+        for weaker in ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = OFF"] {
+            sqlx::query(weaker).execute(&mut conn).await.expect("should be set");
+            assert!(matches!(assert_durable(&mut conn).await, Err(OpenError::NotDurable { .. })), "{weaker}");
+        }
+    }
 }

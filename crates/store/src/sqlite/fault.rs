@@ -22,7 +22,10 @@ pub(super) enum Fault {
 pub(super) type Outcome<T> = Result<T, Fault>;
 
 impl Fault {
-    pub(super) fn corrupt(what: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(super) fn corrupt(
+        what: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self::Corrupt { what, cause: cause.into() }
     }
 
@@ -50,10 +53,12 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused(error) => error,
-            Fault::Db(error) if is_constraint(&error) => {
-                Self::new(ErrorKind::Internal, "Internal", "failed to store: the record breaks a rule of the schema")
-                    .with_cause(error)
-            }
+            Fault::Db(error) if is_constraint(&error) => Self::new(
+                ErrorKind::Internal,
+                "Internal",
+                "failed to store: the record breaks a rule of the schema",
+            )
+            .with_cause(error),
             Fault::Db(error) => Self::unavailable("the record cannot be reached now").with_cause(error),
             corrupt @ Fault::Corrupt { .. } => Self::internal("read the record", corrupt),
         }

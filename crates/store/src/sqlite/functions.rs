@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use eventflow_domain::ports::{FunctionPage, FunctionRow, FunctionStore};
 use eventflow_domain::spec::Image;
 use eventflow_domain::{
-    Error, ErrorKind, FunctionKey, FunctionSpec, FunctionUid, FunctionVersion, Result, Timestamp, VersionNumber,
+    Error, ErrorKind, FunctionKey, FunctionSpec, FunctionUid, FunctionVersion, Result, Timestamp,
+    VersionNumber,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -34,8 +35,15 @@ const VERSIONS: &str = "SELECT uid, number, namespace, name, spec, created_at, c
 
 #[async_trait]
 impl FunctionStore for SqliteStore {
-    async fn function_put(&self, row: FunctionRow, version: Option<FunctionVersion>, expected: i64) -> Result<()> {
-        self.writer.write(move |tx| Box::pin(async move { put(tx, &row, version.as_ref(), expected).await })).await
+    async fn function_put(
+        &self,
+        row: FunctionRow,
+        version: Option<FunctionVersion>,
+        expected: i64,
+    ) -> Result<()> {
+        self.writer
+            .write(move |tx| Box::pin(async move { put(tx, &row, version.as_ref(), expected).await }))
+            .await
     }
 
     async fn function_remove(&self, key: &FunctionKey, uid: FunctionUid) -> Result<bool> {
@@ -74,7 +82,12 @@ impl FunctionStore for SqliteStore {
     }
 }
 
-async fn put(tx: &mut Tx, row: &FunctionRow, version: Option<&FunctionVersion>, expected: i64) -> Outcome<()> {
+async fn put(
+    tx: &mut Tx,
+    row: &FunctionRow,
+    version: Option<&FunctionVersion>,
+    expected: i64,
+) -> Outcome<()> {
     let (namespace, name) = (row.key.namespace.as_str(), row.key.name.as_str());
     let query = sqlx::query_scalar(GENERATION).bind(namespace).bind(name);
     let found: i64 = query.fetch_optional(&mut tx.conn).await?.unwrap_or(0);

@@ -49,7 +49,9 @@ impl MultiInsert {
     pub(super) fn chunks<'r, T>(&self, mut rows: &'r [T]) -> Vec<&'r [T]> {
         let mut chunks = Vec::with_capacity(rows.len() / 8 + 8);
         for (size, _) in &self.statements {
-            while let Some((chunk, rest)) = rows.split_at_checked(*size).filter(|(chunk, _)| !chunk.is_empty()) {
+            while let Some((chunk, rest)) =
+                rows.split_at_checked(*size).filter(|(chunk, _)| !chunk.is_empty())
+            {
                 chunks.push(chunk);
                 rows = rest;
             }

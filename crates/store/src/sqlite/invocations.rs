@@ -10,8 +10,8 @@ use super::{claim, list, outbox, retain, settle, stats, sweep};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::{Policy, State};
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow,
-    QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation,
+    OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
 use sqlx::sqlite::SqliteConnection;
@@ -58,12 +58,19 @@ impl InvocationStore for SqliteStore {
         let function = function.cloned();
         self.writer
             .write(move |tx| {
-                Box::pin(async move { outbox::republish(tx, function.as_ref(), published_before, limit).await })
+                Box::pin(
+                    async move { outbox::republish(tx, function.as_ref(), published_before, limit).await },
+                )
             })
             .await
     }
 
-    async fn claim(&self, requests: Vec<ClaimRequest>, worker: &WorkerId, lease: Duration) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        requests: Vec<ClaimRequest>,
+        worker: &WorkerId,
+        lease: Duration,
+    ) -> Result<Vec<Claim>> {
         let worker = worker.clone();
         self.writer
             .write(move |tx| Box::pin(async move { claim::claim(tx, requests, &worker, lease).await }))
@@ -72,17 +79,27 @@ impl InvocationStore for SqliteStore {
 
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>> {
         let worker = worker.clone();
-        self.writer.write(move |tx| Box::pin(async move { claim::renew(tx, leases, &worker, lease).await })).await
+        self.writer
+            .write(move |tx| Box::pin(async move { claim::renew(tx, leases, &worker, lease).await }))
+            .await
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
         self.writer.write(move |tx| Box::pin(settle::settle(tx, settlement))).await
     }
 
-    async fn sweep(&self, alive: &WorkerId, others_dead: bool, policy: Policy, limit: u32) -> Result<Vec<Swept>> {
+    async fn sweep(
+        &self,
+        alive: &WorkerId,
+        others_dead: bool,
+        policy: Policy,
+        limit: u32,
+    ) -> Result<Vec<Swept>> {
         let alive = alive.clone();
         self.writer
-            .write(move |tx| Box::pin(async move { sweep::lost(tx, &alive, others_dead, policy, limit).await }))
+            .write(move |tx| {
+                Box::pin(async move { sweep::lost(tx, &alive, others_dead, policy, limit).await })
+            })
             .await
     }
 
@@ -168,7 +185,8 @@ async fn record_all(tx: &mut Tx, invocations: Vec<Invocation>) -> Outcome<()> {
     let until = tx.now() + RECORDED_LEASE;
     let mut rows = Vec::with_capacity(invocations.len());
     for invocation in invocations {
-        let there: bool = sqlx::query_scalar(EXISTS).bind(id_bytes(invocation.id)).fetch_one(&mut tx.conn).await?;
+        let there: bool =
+            sqlx::query_scalar(EXISTS).bind(id_bytes(invocation.id)).fetch_one(&mut tx.conn).await?;
         if !there {
             rows.push(recorded(invocation, until));
         }

@@ -15,7 +15,11 @@ use sqlx::{Arguments as _, Row as _};
 use std::sync::{Arc, LazyLock};
 
 static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| {
-    MultiInsert::new("INSERT INTO logs", "invocation, attempt, seq, source, time, stream, text", "ON CONFLICT DO NOTHING")
+    MultiInsert::new(
+        "INSERT INTO logs",
+        "invocation, attempt, seq, source, time, stream, text",
+        "ON CONFLICT DO NOTHING",
+    )
 });
 
 const SOURCE_PUT: &str = "INSERT INTO log_sources (namespace, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -51,7 +55,8 @@ impl LogStore for SqliteStore {
         limit: u32,
     ) -> Result<Vec<LogLine>> {
         let after = after.unwrap_or_default();
-        let query = sqlx::query(OF_CALL).bind(id_bytes(invocation)).bind(after.attempt).bind(after.seq).bind(limit);
+        let query =
+            sqlx::query(OF_CALL).bind(id_bytes(invocation)).bind(after.attempt).bind(after.seq).bind(limit);
         let rows = query.fetch_all(&self.readers).await.map_err(Fault::from)?;
         Ok(rows.iter().map(read).collect::<Outcome<_>>()?)
     }
@@ -73,7 +78,12 @@ impl LogStore for SqliteStore {
     }
 }
 
-async fn append(tx: &mut Tx, invocation: InvocationId, function: &FunctionKey, lines: &[LogLine]) -> Outcome<()> {
+async fn append(
+    tx: &mut Tx,
+    invocation: InvocationId,
+    function: &FunctionKey,
+    lines: &[LogLine],
+) -> Outcome<()> {
     let (namespace, name) = (function.namespace.as_str(), function.name.as_str());
     sqlx::query(SOURCE_PUT).bind(namespace).bind(name).execute(&mut tx.conn).await?;
     let source: i64 = sqlx::query_scalar(SOURCE).bind(namespace).bind(name).fetch_one(&mut tx.conn).await?;

@@ -1,13 +1,17 @@
 //! The outbox: which calls are to be told to the bus, and when.
 
-use super::accept::publish;
 use super::fault::Outcome;
-use super::record::{read_id, read_key, read_uid};
+use super::insert::MultiInsert;
+use super::record::{id_bytes, read_id, read_key, read_uid};
 use super::writer::Tx;
 use eventflow_domain::ports::{Message, OutboxRow};
-use eventflow_domain::{Epoch, FunctionKey, Timestamp};
-use sqlx::Row as _;
+use eventflow_domain::{Epoch, FunctionKey, InvocationId, Timestamp};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Arguments as _, Row as _};
+use std::sync::LazyLock;
+
+static OUTBOX: LazyLock<MultiInsert> =
+    LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
 
 pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes \
     FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
@@ -65,4 +69,14 @@ pub(super) async fn republish(
     }
     publish(tx, &due).await?;
     Ok(due.len() as u64)
+}
+
+/// Writes outbox rows; one that is there for the same call is replaced under a new seq.
+pub(super) async fn publish(tx: &mut Tx, due: &[(InvocationId, Timestamp)]) -> Outcome<()> {
+    OUTBOX
+        .run(&mut tx.conn, due, |args, (id, at)| {
+            args.add(id_bytes(*id))?;
+            args.add(at.as_micros())
+        })
+        .await
 }

@@ -1,5 +1,6 @@
 //! A record as a row.
 
+use super::bodies::body_apart;
 use super::codes;
 use super::fault::{Fault, Outcome};
 use eventflow_domain::invocation::Stored;
@@ -9,22 +10,16 @@ use eventflow_domain::{
     Body, Bytes, Epoch, Failure, FunctionKey, FunctionUid, Invocation, InvocationId, StartKind, Timestamp,
     VersionNumber,
 };
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Larger bodies go to a table of their own, so that a change of state does not rewrite them.
-const IN_ROW: usize = 512;
-
 const NONE: i64 = 0;
 const INLINE: i64 = 1;
 const BLOB: i64 = 2;
 const APART: i64 = 3;
-
-pub(super) const PAYLOAD: i64 = 0;
-pub(super) const RESULT: i64 = 1;
 
 /// A record with what the store keeps beside it.
 #[derive(Debug, Clone)]
@@ -36,7 +31,7 @@ pub(super) struct Record {
     pub run: Option<Duration>,
     pub publishes: i64,
     /// Payload and result, where they lie in `bodies` and were not read yet.
-    apart: [bool; 2],
+    pub apart: [bool; 2],
 }
 
 macro_rules! columns {
@@ -76,30 +71,15 @@ impl Record {
         self.invocation.result = result;
     }
 
+    /// Whether the payload lies in `bodies` (and was not read).
+    pub(super) fn payload_apart(&self) -> bool {
+        self.apart.first() == Some(&true)
+    }
+
     pub(super) fn drop_payload(&mut self) {
         let [apart, _] = &mut self.apart;
         *apart = false;
         self.invocation.payload.body = Body::None;
-    }
-
-    /// Reads the bodies that lie apart.
-    pub(super) async fn hydrate(&mut self, conn: &mut SqliteConnection) -> Outcome<()> {
-        if self.apart == [false, false] {
-            return Ok(());
-        }
-        let rows = sqlx::query("SELECT part, bytes FROM bodies WHERE invocation = $1")
-            .bind(id_bytes(self.invocation.id))
-            .fetch_all(conn)
-            .await?;
-        self.apart = [false, false];
-        for row in rows {
-            let body = Body::Inline(Bytes::from(row.try_get::<Vec<u8>, _>(1)?));
-            match row.try_get::<i64, _>(0)? {
-                PAYLOAD => self.invocation.payload.body = body,
-                _ => self.invocation.result.body = body,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -181,14 +161,6 @@ pub(super) fn bind_body(args: &mut SqliteArguments, body: &Body) -> Bound {
     }
 }
 
-/// The bytes that are kept in `bodies` instead of the row.
-pub(super) fn body_apart(body: &Body) -> Option<&Bytes> {
-    match body {
-        Body::Inline(bytes) if bytes.len() > IN_ROW => Some(bytes),
-        _ => None,
-    }
-}
-
 pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -234,7 +206,8 @@ pub(super) fn read_key(namespace: &str, name: &str) -> Outcome<FunctionKey> {
 /// Reads a row of [`COLUMNS`] (or with bodies left out).
 pub(super) fn read(row: &SqliteRow) -> Outcome<Record> {
     let time = |column: usize| row.try_get::<i64, _>(column).map(Timestamp::from_micros);
-    let maybe_time = |column: usize| row.try_get::<Option<i64>, _>(column).map(|t| t.map(Timestamp::from_micros));
+    let maybe_time =
+        |column: usize| row.try_get::<Option<i64>, _>(column).map(|t| t.map(Timestamp::from_micros));
     let (payload, payload_apart) = read_stored(row, 29, 33)?;
     let (result, result_apart) = read_stored(row, 31, 35)?;
     let invocation = Invocation {

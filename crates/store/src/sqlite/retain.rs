@@ -29,7 +29,8 @@ const REMOVE: [&str; 6] = [
     "DELETE FROM idempotency WHERE invocation IN (SELECT unhex(value) FROM json_each($1))",
     "DELETE FROM invocations WHERE state >= 3 AND id IN (SELECT unhex(value) FROM json_each($1))",
 ];
-const KEYS: &str = "DELETE FROM idempotency WHERE scope IN (SELECT scope FROM idempotency WHERE expires_at <= $1 LIMIT $2)";
+const KEYS: &str =
+    "DELETE FROM idempotency WHERE scope IN (SELECT scope FROM idempotency WHERE expires_at <= $1 LIMIT $2)";
 /// Of a function that is gone, where no record names them. A function that is there keeps all: for rollback.
 const VERSIONS: &str = "DELETE FROM versions WHERE NOT EXISTS (SELECT 1 FROM functions f WHERE f.uid = versions.uid) \
     AND NOT EXISTS (SELECT 1 FROM invocations i WHERE i.namespace = versions.namespace AND i.name = versions.name \
@@ -50,10 +51,7 @@ pub(super) async fn retain(store: &SqliteStore, retention: &Retention) -> Result
     let ids = candidates(&store.readers, retention, cutoff, now.as_micros()).await?;
     let removed = ids.len() as u64;
     let batch = retention.batch;
-    store
-        .writer
-        .write(move |tx| Box::pin(async move { remove(tx, ids, cutoff, batch).await }))
-        .await?;
+    store.writer.write(move |tx| Box::pin(async move { remove(tx, ids, cutoff, batch).await })).await?;
     Ok(RetentionReport { removed, more: removed >= u64::from(batch) })
 }
 
@@ -61,7 +59,11 @@ async fn candidates(pool: &SqlitePool, retention: &Retention, cutoff: i64, now: 
     let mut ids = Vec::new();
     let mut last = (String::new(), String::new());
     while ids.len() < retention.batch as usize {
-        let next = sqlx::query(NEXT_FUNCTION).bind(last.0.as_str()).bind(last.1.as_str()).fetch_optional(pool).await?;
+        let next = sqlx::query(NEXT_FUNCTION)
+            .bind(last.0.as_str())
+            .bind(last.1.as_str())
+            .fetch_optional(pool)
+            .await?;
         let Some(next) = next else {
             break;
         };

@@ -11,23 +11,25 @@ use std::time::Duration;
 
 const LIVE: &str = "SELECT namespace, name, state, count(*), min(created_at) FROM invocations \
                     WHERE state < 3 GROUP BY namespace, name, state";
-const DEAD: &str = "SELECT namespace, name, count(*) FROM invocations WHERE dead_letter = 1 GROUP BY namespace, name";
+const DEAD: &str =
+    "SELECT namespace, name, count(*) FROM invocations WHERE dead_letter = 1 GROUP BY namespace, name";
 const ENDED: &str = "SELECT state, run_micros, ended_at FROM invocations \
                      WHERE namespace = $1 AND name = $2 AND ended_at IS NOT NULL AND ended_at >= $3 \
                      ORDER BY ended_at DESC LIMIT 1000";
 
 pub(super) async fn queues(pool: &SqlitePool) -> Outcome<Vec<QueueStats>> {
     let mut all: BTreeMap<FunctionKey, QueueStats> = BTreeMap::new();
-    let of = |all: &mut BTreeMap<FunctionKey, QueueStats>, key: FunctionKey, add: &dyn Fn(&mut QueueStats)| {
-        add(all.entry(key.clone()).or_insert_with(|| QueueStats {
-            function: key,
-            queued: 0,
-            retrying: 0,
-            running: 0,
-            dead_letters: 0,
-            oldest_queued: None,
-        }));
-    };
+    let of =
+        |all: &mut BTreeMap<FunctionKey, QueueStats>, key: FunctionKey, add: &dyn Fn(&mut QueueStats)| {
+            add(all.entry(key.clone()).or_insert_with(|| QueueStats {
+                function: key,
+                queued: 0,
+                retrying: 0,
+                running: 0,
+                dead_letters: 0,
+                oldest_queued: None,
+            }));
+        };
     for row in sqlx::query(LIVE).fetch_all(pool).await? {
         let (state, count, oldest): (i64, i64, i64) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
         let count = u64::try_from(count).unwrap_or(0);
@@ -47,7 +49,11 @@ pub(super) async fn queues(pool: &SqlitePool) -> Outcome<Vec<QueueStats>> {
     Ok(all.into_values().collect())
 }
 
-pub(super) async fn window(pool: &SqlitePool, function: &FunctionKey, since: Timestamp) -> Outcome<WindowStats> {
+pub(super) async fn window(
+    pool: &SqlitePool,
+    function: &FunctionKey,
+    since: Timestamp,
+) -> Outcome<WindowStats> {
     const FAILED: i64 = 4;
     let rows = sqlx::query(ENDED)
         .bind(function.namespace.as_str())

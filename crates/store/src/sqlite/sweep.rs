@@ -14,7 +14,8 @@ use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
 use std::time::Duration;
 
-const LOST: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+const LOST: &str =
+    "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
 const OTHERS: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until IS NOT NULL \
                       AND (lease_until <= $1 OR worker <> $3) LIMIT $2";
 const OLD: &str = "SELECT id FROM invocations INDEXED BY invocations_live \
@@ -96,7 +97,9 @@ pub(super) async fn cancel(tx: &mut Tx, id: InvocationId) -> Outcome<Invocation>
     let Some(mut record) = load(tx, id).await? else {
         return Err(Error::invocation_not_found(id).into());
     };
-    if let Err(refused) = advance(tx, &mut record, Event::Cancel, &no_policy(), None, Ended::default()).await? {
+    if let Err(refused) =
+        advance(tx, &mut record, Event::Cancel, &no_policy(), None, Ended::default()).await?
+    {
         return Err(wrong_state(id, refused).into());
     }
     record.hydrate(&mut tx.conn).await?;

@@ -1,11 +1,13 @@
 //! One step of a record's life: load, ask the state machine, write back with its effects.
 
-use super::accept::publish;
 use super::attempts;
+use super::bodies::{PAYLOAD, RESULT, put_body};
 use super::codes;
 use super::fault::{Fault, Outcome};
-use super::record::{self, GET, Record, bind_failure, id_bytes, micros};
+use super::outbox::publish;
+use super::record::{self, GET, Record, bind_body, bind_failure, id_bytes, micros};
 use super::writer::Tx;
+use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::{Effect, Event, Policy, Refused, step};
 use eventflow_domain::{
     Attempt, Epoch, Error, ErrorKind, Failure, InvocationId, StartKind, State, Timestamp, WorkerId,
@@ -19,15 +21,29 @@ const UPDATE: &str = "UPDATE invocations SET state = $3, epoch = $4, attempts = 
     retry_after = $14, http_status = $15, logs_truncated = $16, worker = $17, lease_until = $18, start = $19, \
     run_micros = $20, publishes = $21 WHERE id = $1 AND epoch = $2";
 
+/// The same, with what an end brings.
+const UPDATE_END: &str = "UPDATE invocations SET state = $3, epoch = $4, attempts = $5, lost = $6, not_before = $7, \
+    cancel_requested = $8, dead_letter = $9, started_at = $10, ended_at = $11, reason = $12, message = $13, \
+    retry_after = $14, http_status = $15, logs_truncated = $16, worker = $17, lease_until = $18, start = $19, \
+    run_micros = $20, publishes = $21, result_size = $22, result_type = $23, result_kind = $24, result = $25, \
+    payload_kind = iif($26, 0, payload_kind), payload = iif($26, NULL, payload) WHERE id = $1 AND epoch = $2";
+
+const DROP_BODY: &str = "DELETE FROM bodies WHERE invocation = $1 AND part = $2";
+
 const CLOSE_ATTEMPT: &str = "UPDATE attempts SET started_at = coalesce($3, started_at), ended_at = $4, start = $5, \
     outcome = $6, exit_code = $7, reason = $8, message = $9, retry_after = $10 \
-    WHERE invocation = $1 AND number = $2 AND ended_at IS NULL";
+    WHERE invocation = $1 AND number = $2 AND ended_at IS NULL \
+    RETURNING invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, exit_code, reason, \
+    message, retry_after";
 
 const UNPUBLISH: &str = "DELETE FROM outbox WHERE invocation = $1";
 
 /// What is known of the run that ended, beside the verdict.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ended {
+    /// Kept only where the record is terminal now.
+    pub result: Option<Stored>,
+    pub drop_payload: bool,
     pub started_at: Option<Timestamp>,
     pub start: Option<StartKind>,
     pub exit_code: Option<i32>,
@@ -46,7 +62,7 @@ pub(super) async fn advance(
     event: Event,
     policy: &Policy,
     claimer: Option<(&WorkerId, Timestamp)>,
-    ended: Ended,
+    mut ended: Ended,
 ) -> Outcome<Result<(), Refused>> {
     let now = tx.now();
     let before = record.invocation.lifecycle;
@@ -60,9 +76,16 @@ pub(super) async fn advance(
         record.lease_until = None;
     }
     for effect in effects {
-        carry_out(tx, record, effect, claimer, ended, now).await?;
+        carry_out(tx, record, effect, claimer, &ended, now).await?;
     }
-    write_back(tx, record, before.epoch).await?;
+    let result = ended.result.take().filter(|_| after.state.is_terminal());
+    if let Some(result) = result {
+        record.set_result(result);
+        end_bodies(tx, record, ended.drop_payload).await?;
+        write_back(tx, record, before.epoch, Some(ended.drop_payload)).await?;
+    } else {
+        write_back(tx, record, before.epoch, None).await?;
+    }
     tx.waiting.moved(record.invocation.function_uid, Some(before.state), after.state);
     Ok(Ok(()))
 }
@@ -72,7 +95,7 @@ async fn carry_out(
     record: &mut Record,
     effect: Effect,
     claimer: Option<(&WorkerId, Timestamp)>,
-    ended: Ended,
+    ended: &Ended,
     now: Timestamp,
 ) -> Outcome<()> {
     let call = &mut record.invocation;
@@ -95,7 +118,9 @@ async fn carry_out(
             }
             record.start = ended.start.or(record.start);
             record.run = ended.started_at.map(|started| now.since(started));
-            close_attempt(tx, call.id, number, outcome, failure.as_ref(), ended, now).await
+            let closed = close_attempt(tx, call.id, number, outcome, failure.as_ref(), ended, now).await?;
+            call.attempts = closed.into_iter().collect();
+            Ok(())
         }
         Effect::Publish { at } => publish(tx, &[(call.id, at)]).await,
         Effect::Unpublish => {
@@ -139,9 +164,9 @@ async fn close_attempt(
     number: u32,
     outcome: State,
     failure: Option<&Failure>,
-    ended: Ended,
+    ended: &Ended,
     now: Timestamp,
-) -> Outcome<()> {
+) -> Outcome<Option<Attempt>> {
     let mut args = SqliteArguments::default();
     let mut bind = || {
         args.add(id_bytes(id))?;
@@ -154,11 +179,25 @@ async fn close_attempt(
         bind_failure(&mut args, failure)
     };
     bind().map_err(sqlx::Error::Encode)?;
-    sqlx::query_with(CLOSE_ATTEMPT, args).execute(&mut tx.conn).await?;
+    let row = sqlx::query_with(CLOSE_ATTEMPT, args).fetch_optional(&mut tx.conn).await?;
+    row.as_ref().map(attempts::read).transpose()
+}
+
+/// Large bodies of a record that has ended.
+async fn end_bodies(tx: &mut Tx, record: &mut Record, drop_payload: bool) -> Outcome<()> {
+    let id = record.invocation.id;
+    put_body(tx, id, RESULT, &record.invocation.result.body).await?;
+    if drop_payload {
+        if record.payload_apart() {
+            sqlx::query(DROP_BODY).bind(id_bytes(id)).bind(PAYLOAD).execute(&mut tx.conn).await?;
+        }
+        record.drop_payload();
+    }
     Ok(())
 }
 
-async fn write_back(tx: &mut Tx, record: &Record, read_epoch: Epoch) -> Outcome<()> {
+/// `end`: with the result too, and whether the payload is dropped.
+async fn write_back(tx: &mut Tx, record: &Record, read_epoch: Epoch, end: Option<bool>) -> Outcome<()> {
     let call = &record.invocation;
     let life = &call.lifecycle;
     let mut args = SqliteArguments::default();
@@ -181,10 +220,18 @@ async fn write_back(tx: &mut Tx, record: &Record, read_epoch: Epoch) -> Outcome<
         args.add(record.lease_until.map(Timestamp::as_micros))?;
         args.add(record.start.map(codes::start))?;
         args.add(record.run.map(micros))?;
-        args.add(record.publishes)
+        args.add(record.publishes)?;
+        let Some(drop_payload) = end else {
+            return Ok(());
+        };
+        args.add(call.result.size as i64)?;
+        args.add(call.result.content_type.clone())?;
+        bind_body(&mut args, &call.result.body)?;
+        args.add(drop_payload)
     };
     bind().map_err(sqlx::Error::Encode)?;
-    let done = sqlx::query_with(UPDATE, args).execute(&mut tx.conn).await?;
+    let done =
+        sqlx::query_with(if end.is_some() { UPDATE_END } else { UPDATE }, args).execute(&mut tx.conn).await?;
     if done.rows_affected() == 1 {
         return Ok(());
     }

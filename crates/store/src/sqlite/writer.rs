@@ -64,7 +64,7 @@ where
 }
 
 enum Command {
-    Accept(Accept),
+    Accept(Box<Accept>),
     Job(Box<dyn Job>),
     Close(oneshot::Sender<()>),
 }
@@ -102,7 +102,7 @@ impl Writer {
 
     pub(super) async fn accept(&self, new: NewInvocation) -> Result<Accepted> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Accept(Accept { new, reply })).await?;
+        self.send(Command::Accept(Box::new(Accept { new, reply }))).await?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -128,17 +128,18 @@ impl Writer {
         match self.commands.send_timeout(command, self.wait).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(stopped()),
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(Error::new(
-                ErrorKind::Exhausted,
-                "StoreBusy",
-                "too many writes wait for the record",
-            )
-            .with_retry_after(Duration::from_secs(1))),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                Err(Error::new(ErrorKind::Exhausted, "StoreBusy", "too many writes wait for the record")
+                    .with_retry_after(Duration::from_secs(1)))
+            }
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ends by itself once the last handle is gone; close() waits for it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ends by itself once the last handle is gone; close() waits for it"
+)]
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
 }

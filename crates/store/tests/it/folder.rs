@@ -45,7 +45,8 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 /// As another program would, beside the store.
 async fn sql(folder: &Path, sql: &str) -> Option<i64> {
     let file = folder.join("eventflow.db");
-    let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.expect("should open");
+    let mut conn =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.expect("should open");
     let row = sqlx::query(AssertSqlSafe(sql)).fetch_optional(&mut conn).await.expect("should run");
     row.and_then(|row| row.try_get(0).ok())
 }
@@ -99,7 +100,10 @@ async fn rows_survive_a_close_and_a_drop_without_one() {
             store.close().await;
             let late = store.accept(room.call(&Callee::new("f"))).await.expect_err("is closed");
             assert_eq!(late.kind(), ErrorKind::Unavailable);
-            assert_eq!(store.get(room.call(&Callee::new("f")).id).await.expect_err("is closed").kind(), ErrorKind::Unavailable);
+            assert_eq!(
+                store.get(room.call(&Callee::new("f")).id).await.expect_err("is closed").kind(),
+                ErrorKind::Unavailable
+            );
             store.close().await;
         }
     }
@@ -126,7 +130,8 @@ async fn a_write_that_the_disk_has_no_room_for_is_unavailable_and_the_store_reco
     let callee = Callee::new("f");
     let mut accepted = Vec::new();
     let full = loop {
-        let content = eventflow_domain::invocation::Content { bytes: vec![1; 4000].into(), content_type: None };
+        let content =
+            eventflow_domain::invocation::Content { bytes: vec![1; 4000].into(), content_type: None };
         let payload = eventflow_domain::invocation::Stored::inline(content);
         let call = eventflow_domain::ports::NewInvocation { payload, ..room.call(&callee) };
         let id = call.id;

@@ -7,28 +7,23 @@ use eventflow_domain::ports::InvocationFilter;
 use eventflow_store::Options;
 use eventflow_testkit::contract::store::{Callee, worker};
 use futures::future::join_all;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_of_all_kinds_share_commits_and_each_gets_its_own_answer() {
     let (_folder, room) = setup().await;
-    let room = Arc::new(room);
-    let tasks = (0..40).map(|n| {
-        let room = Arc::clone(&room);
-        tokio::spawn(async move {
-            let callee = Callee::new("f");
-            let id = room.accepted(&callee).await;
-            let epoch = room.claimed(id, &worker("a")).await.lifecycle.epoch;
-            if n % 2 == 0 {
-                // Refused in the same groups: it must not take the others along.
-                assert!(room.store.cancel(room.call(&callee).id).await.is_err());
-            }
-            room.settled(room.end(id, epoch, Verdict::Succeeded)).await.id == id
-        })
+    let (room, callee) = (&room, &Callee::new("f"));
+    let tasks = (0..40).map(|n| async move {
+        let id = room.accepted(callee).await;
+        let epoch = room.claimed(id, &worker("a")).await.lifecycle.epoch;
+        if n % 2 == 0 {
+            // Refused in the same groups: it must not take the others along.
+            assert!(room.store.cancel(room.call(callee).id).await.is_err());
+        }
+        room.settled(room.end(id, epoch, Verdict::Succeeded)).await.id == id
     });
     for done in join_all(tasks).await {
-        assert!(done.expect("should not panic"));
+        assert!(done);
     }
     assert_eq!(room.store.count(&InvocationFilter::default()).await.expect("a count"), 40);
 }
@@ -56,7 +51,9 @@ async fn a_full_queue_of_commands_refuses_in_bounded_time() {
     let answers = join_all((0..2000).map(|_| room.store.accept(room.call(&callee)))).await;
     let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
     assert!(!refused.is_empty(), "2000 at once should not all find a place within 1 ms");
-    assert!(refused.iter().all(|error| (error.kind(), error.reason()) == (ErrorKind::Exhausted, "StoreBusy")));
+    assert!(
+        refused.iter().all(|error| (error.kind(), error.reason()) == (ErrorKind::Exhausted, "StoreBusy"))
+    );
     let kept = room.store.count(&InvocationFilter::default()).await.expect("a count");
     assert_eq!(kept as usize, answers.len() - refused.len());
 }

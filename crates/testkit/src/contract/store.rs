@@ -168,7 +168,7 @@ pub(crate) fn fail(why: &str) -> ! {
 /// Makes a test of each promise of the port. `$setup().await` returns a guard and a [`Room`].
 #[macro_export]
 macro_rules! store_contract {
-    ($setup:path) => {
+    ($setup:ident) => {
         $crate::store_contract!(@each $setup,
             accept [
                 an_accepted_call_is_seen_at_once_with_all_it_came_with
@@ -257,7 +257,7 @@ macro_rules! store_contract {
             ]
         );
     };
-    (@each $setup:path, $($module:ident [$($promise:ident)*])*) => {
+    (@each $setup:ident, $($module:ident [$($promise:ident)*])*) => {
         $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {

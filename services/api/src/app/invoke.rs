@@ -40,14 +40,26 @@ pub enum InvokeAnswer {
     Finished { invocation: Box<Invocation>, body: Bytes },
 }
 
+/// A function's answer at its own URL.
+#[derive(Debug)]
+pub struct Proxied {
+    pub id: InvocationId,
+    pub version: VersionNumber,
+    pub response: HttpResponse,
+}
+
 /// Reasons of the condition `Ready=False` for which a function cannot run at all. Any other lets calls wait.
-const INVALID: [&str; 6] = [
-    "CompileFailed",
-    "InvalidModule",
+const INVALID: [&str; 10] = [
     "ArtifactNotFound",
-    "UnsupportedImage",
-    "RuntimeUnavailable",
-    "InvalidSpec",
+    "CodeTooLarge",
+    "CompileFailed",
+    "ImageMissing",
+    "ImageNotSupported",
+    "ImportMissing",
+    "InvalidCode",
+    "LeanAbi",
+    "ModeMismatch",
+    "NothingToRun",
 ];
 
 impl App {
@@ -217,10 +229,10 @@ impl App {
         key: &FunctionKey,
         trace: TraceContext,
         request: HttpRequest,
-    ) -> Result<HttpResponse> {
+    ) -> Result<Proxied> {
         self.refuse_while_draining()?;
         let found = self.parts.registry.get(key);
-        let public = found.as_ref().is_some_and(|function| function.spec.url == UrlAccess::Public);
+        let public = self.is_public(key);
         let caller = match caller {
             Some(caller) => caller,
             None if public => Caller::anonymous(),
@@ -242,7 +254,15 @@ impl App {
             return Err(Error::new(ErrorKind::WrongState, "NoUrl", text));
         }
         let id = InvocationId::generate();
-        self.parts.invoker.proxy(ProxyCall { id, function, caller, trace }, request).await
+        let version = function.version;
+        let call = ProxyCall { id, function, caller, trace };
+        let response = self.parts.invoker.proxy(call, request).await?;
+        Ok(Proxied { id, version, response })
+    }
+
+    /// Whether everyone may call the function's URL.
+    pub fn is_public(&self, key: &FunctionKey) -> bool {
+        self.parts.registry.get(key).is_some_and(|function| function.spec.url == UrlAccess::Public)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::{Grpc, caller, to_status};
+use eventflow_auth::Authenticator;
 use eventflow_domain::access::Role;
 use eventflow_proto::convert::timestamp_to_wire;
 use eventflow_proto::v1;
@@ -12,8 +13,9 @@ impl AuthService for Grpc {
         request: Request<v1::IssueTokenRequest>,
     ) -> Result<Response<v1::IssueTokenResponse>, Status> {
         let request = request.into_inner();
-        let token =
+        let caller =
             self.authenticator.login(&request.username, &request.password).await.map_err(to_status)?;
+        let token = self.authenticator.issue(&caller, Authenticator::LOGIN_TTL).map_err(to_status)?;
         Ok(Response::new(v1::IssueTokenResponse {
             token: token.token,
             expire_time: Some(timestamp_to_wire(token.expires_at)),

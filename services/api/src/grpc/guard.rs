@@ -51,7 +51,7 @@ fn refuse(error: &Error) -> Response {
 
 /// Who calls; `None` for a public method. What no permission is mapped to does not exist.
 fn admit(authenticator: &Authenticator, request: &Request) -> Result<Option<Caller>, Error> {
-    let method = request.uri().path().trim_start_matches('/');
+    let method = request.uri().path();
     let Some(access) = access_of(method) else {
         let text = format!("unknown method {:?}", method.chars().take(128).collect::<String>());
         return Err(Error::new(ErrorKind::Unimplemented, "UnknownMethod", text));
@@ -59,7 +59,7 @@ fn admit(authenticator: &Authenticator, request: &Request) -> Result<Option<Call
     if matches!(access, Access::Public) {
         return Ok(None);
     }
-    let caller = authenticator.verify(bearer(request.headers()).unwrap_or_default())?;
+    let caller = authenticator.verify(bearer::token(request.headers()).unwrap_or_default())?;
     if let Access::Permission(permission) = access {
         // In which namespace is the handler's question; a caller without it in any is refused here already.
         if !caller.grants.iter().any(|grant| grant.role.allows(permission)) {

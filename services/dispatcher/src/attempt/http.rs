@@ -39,12 +39,17 @@ pub(super) async fn request(core: &Core, runtime: &Arc<dyn Runtime>, mut call: C
 }
 
 fn once(bytes: Bytes) -> ByteStream {
-    if bytes.is_empty() { futures::stream::empty().boxed() } else { futures::stream::iter([Ok(bytes)]).boxed() }
+    if bytes.is_empty() {
+        futures::stream::empty().boxed()
+    } else {
+        futures::stream::iter([Ok(bytes)]).boxed()
+    }
 }
 
 async fn answered(response: HttpResponse, limit: u64) -> Outcome {
     let failure = status_failure(response.status, &response.headers);
-    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(Arc::from);
+    let content_type =
+        response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(Arc::from);
     let mut outcome = Outcome {
         start: Some(response.start),
         started_at: Some(response.started_at),

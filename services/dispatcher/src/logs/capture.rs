@@ -19,7 +19,7 @@ pub(crate) struct CallLogs {
     cut: AtomicBool,
     /// One flush at a time, so that lines are stored in order.
     flushing: tokio::sync::Mutex<()>,
-    me: Weak<CallLogs>,
+    me: Weak<Self>,
 }
 
 #[derive(Debug, Default)]
@@ -62,21 +62,14 @@ impl CallLogs {
         self.lines.lock().truncated
     }
 
-    /// The attempt has ended: lines without an end are whole now. Whether there is something to write.
+    /// The attempt has ended: lines without an end are whole now. Whether there are lines at all.
     pub(crate) fn close(&self) -> bool {
         let mut lines = self.lines.lock();
         let (mut stdout, mut stderr) = (std::mem::take(&mut lines.stdout), std::mem::take(&mut lines.stderr));
         stdout.finish(|text| self.push(&mut lines, Stream::Stdout, text));
         stderr.finish(|text| self.push(&mut lines, Stream::Stderr, text));
         self.enlist(&mut lines);
-        !lines.pending.is_empty()
-    }
-
-    /// Says something to whoever reads the logs.
-    pub(crate) fn say(&self, text: &str) {
-        let mut lines = self.lines.lock();
-        self.append(&mut lines, Stream::System, text);
-        self.enlist(&mut lines);
+        lines.seq > 0
     }
 
     /// Writes what there is and tells it live. Whether the store took it; what it did not take is kept.

@@ -10,8 +10,9 @@ use eventflow_domain::invocation::{Body, Content, Stored};
 use eventflow_domain::lifecycle::Verdict;
 use eventflow_domain::ports::{ByteStream, Duplex, HttpResponse, Upgraded};
 use eventflow_domain::{Bytes, Failure, StartKind, Timestamp};
-use futures::io::{AsyncRead, AsyncWrite};
+use eventflow_telemetry::metrics::InFlight;
 use futures::Stream;
+use futures::io::{AsyncRead, AsyncWrite};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ struct Open {
     /// All there is to come, where it is known.
     expected: Option<u64>,
     place: Place,
+    _in_flight: InFlight,
     _slot: Slot,
 }
 
@@ -53,6 +55,7 @@ impl Passage {
         let clock = &core.ports.clock;
         let (began, started_at) = (clock.monotonic(), clock.now());
         let core = Arc::clone(core);
+        let in_flight = core.ports.metrics.function(&work.invocation.function).run();
         let (start, status, content_type, failure) = (None, None, None, None);
         Self(Some(Open {
             core,
@@ -66,6 +69,7 @@ impl Passage {
             bytes: 0,
             expected: None,
             place,
+            _in_flight: in_flight,
             _slot: slot,
         }))
     }

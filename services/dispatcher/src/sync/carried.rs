@@ -57,9 +57,9 @@ impl Caller {
             }
             self.done.await.unwrap_or_else(|_| Err(lost_track()))
         };
-        tokio::time::timeout(ACCEPT_WAIT, committed)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("the call still runs, but the store cannot accept it")))
+        tokio::time::timeout(ACCEPT_WAIT, committed).await.unwrap_or_else(|_| {
+            Err(Error::unavailable("the call still runs, but the store cannot accept it"))
+        })
     }
 }
 
@@ -132,7 +132,7 @@ impl Carried {
         let Running { run, work, slot, place, call: _call } = running;
         let committed = hold.is_some();
         if committed {
-            drop(accepted.send(()));
+            let _ = accepted.send(());
         } else {
             drop(accepted);
         }
@@ -151,10 +151,13 @@ impl Carried {
         let settled = settle(&core, &work, &finish, once).await;
         drop((hold, place));
         let answer = match settled {
-            Some(record) => Ok(finished(*record, finish)),
+            Some(record) if record.state().is_terminal() => Ok(finished(*record, finish)),
+            // Given back by a dispatcher that stops: another one runs it.
+            Some(record) => Ok(SyncAnswer::Accepted(record)),
             None => elsewhere(&core, &work.invocation).await,
         };
-        let failed = matches!(&answer, Ok(SyncAnswer::Finished { invocation, .. }) if invocation.failure.is_some());
+        let failed =
+            matches!(&answer, Ok(SyncAnswer::Finished { invocation, .. }) if invocation.failure.is_some());
         let told = done.send(answer).is_ok() && once;
         if told && failed {
             told_of_failure(&core, &work.invocation).await;
@@ -172,7 +175,7 @@ impl Carried {
         let told = once && done.send(Ok(answer(&record, &finish))).is_ok();
         // It may be committed already without our knowing, so it must be ended as an accepted one.
         if accepting.await {
-            drop(accepted.send(()));
+            let _ = accepted.send(());
             settle(&core, &work, &finish, once).await;
             if told && record.failure.is_some() {
                 told_of_failure(&core, &work.invocation).await;

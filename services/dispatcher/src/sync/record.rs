@@ -81,7 +81,9 @@ pub(crate) fn end(core: &Core, mut record: Invocation, ran: Ran) -> Invocation {
     let now = core.ports.clock.now();
     // Nobody but the caller waits for it: given back is lost.
     let verdict = match ran.verdict {
-        Verdict::Released => Verdict::Failed(Failure::new(Reason::Lost, "the worker stopped while it ran the call")),
+        Verdict::Released => {
+            Verdict::Failed(Failure::new(Reason::Lost, "the worker stopped while it ran the call"))
+        }
         verdict => verdict,
     };
     record.failure = match &verdict {

@@ -85,7 +85,8 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
 }
 
 fn answer(out: ResponseOutparam, status: u16, write: impl FnOnce(&mut OutputStream)) {
-    let response = OutgoingResponse::new(Fields::from_list(&[("x-guest".to_owned(), b"yes".to_vec())]).unwrap());
+    let response =
+        OutgoingResponse::new(Fields::from_list(&[("x-guest".to_owned(), b"yes".to_vec())]).unwrap());
     response.set_status_code(status).unwrap();
     let body = response.body().unwrap();
     ResponseOutparam::set(out, Ok(response));

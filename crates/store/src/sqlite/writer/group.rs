@@ -36,7 +36,7 @@ impl Group {
 
     fn add(&mut self, command: Command) {
         match command {
-            Command::Accept(accept) => self.accepts.push(accept),
+            Command::Accept(accept) => self.accepts.push(*accept),
             Command::Job(job) => self.jobs.push(job),
             Command::Close(closed) => self.close = Some(closed),
         }
@@ -79,7 +79,8 @@ impl Loop {
 
     async fn commit(&mut self, group: Group) {
         let Group { accepts, mut jobs, .. } = group;
-        let (news, replies): (Vec<_>, Vec<_>) = accepts.into_iter().map(|accept| (accept.new, accept.reply)).unzip();
+        let (news, replies): (Vec<_>, Vec<_>) =
+            accepts.into_iter().map(|accept| (accept.new, accept.reply)).unzip();
         match self.transact(news, &mut jobs).await {
             Ok((accepted, outcomes)) => {
                 for (reply, answer) in replies.into_iter().zip(accepted) {
@@ -108,35 +109,38 @@ impl Loop {
         news: Vec<eventflow_domain::ports::NewInvocation>,
         jobs: &mut [Box<dyn Job>],
     ) -> Outcome<(Vec<accept::Answer>, Vec<Result<()>>)> {
-        // A lone command needs no savepoint: the transaction is one.
-        let lone = news.is_empty() && jobs.len() == 1;
         self.execute("BEGIN IMMEDIATE").await?;
         let accepted = if news.is_empty() { Vec::new() } else { accept::all(&mut self.tx, news).await? };
+        // A lone command needs no savepoint: the transaction is one.
+        if let ([job], []) = (&mut *jobs, accepted.as_slice()) {
+            let outcome = alone(job.run(&mut self.tx).await)?;
+            if outcome.is_err() {
+                self.tx.waiting.forget();
+            }
+            self.execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+            return Ok((accepted, vec![outcome]));
+        }
         let mut outcomes = Vec::with_capacity(jobs.len());
+        // What goes before the next command; `COMMIT` releases the last savepoint itself.
+        let mut next = "SAVEPOINT command";
         for job in jobs {
-            if !lone {
-                self.execute("SAVEPOINT command").await?;
+            self.script(next).await?;
+            let outcome = alone(job.run(&mut self.tx).await)?;
+            next = "RELEASE command; SAVEPOINT command";
+            if outcome.is_err() {
+                self.tx.waiting.forget();
+                self.execute("ROLLBACK TO command").await?;
             }
-            let outcome = job.run(&mut self.tx).await;
-            let failed = outcome.is_err();
-            outcomes.push(alone(outcome)?);
-            match (lone, failed) {
-                (true, false) => {}
-                (true, true) => {
-                    self.tx.waiting.forget();
-                    self.execute("ROLLBACK").await?;
-                    return Ok((accepted, outcomes));
-                }
-                (false, false) => self.execute("RELEASE command").await?,
-                (false, true) => {
-                    self.tx.waiting.forget();
-                    self.execute("ROLLBACK TO command").await?;
-                    self.execute("RELEASE command").await?;
-                }
-            }
+            outcomes.push(outcome);
         }
         self.execute("COMMIT").await?;
         Ok((accepted, outcomes))
+    }
+
+    /// Several statements in one crossing to the database's thread.
+    async fn script(&mut self, sql: &'static str) -> Outcome<()> {
+        sqlx::raw_sql(sql).execute(&mut self.tx.conn).await?;
+        Ok(())
     }
 
     async fn execute(&mut self, sql: &'static str) -> Outcome<()> {

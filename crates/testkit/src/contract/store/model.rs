@@ -85,7 +85,7 @@ async fn take(room: &Room, callee: &Callee, model: &mut Model, step: &Step) {
             }
         }
         Step::Settle(at, verdict) if !model.claims.is_empty() => {
-            settle(room, model, *at.get(&model.claims), *verdict).await
+            settle(room, model, *at.get(&model.claims), *verdict).await;
         }
         Step::Cancel(at) if !model.accepted.is_empty() => {
             let _ = room.store.cancel(*at.get(&model.accepted)).await;

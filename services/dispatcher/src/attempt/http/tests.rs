@@ -1,7 +1,8 @@
 use super::*;
 
 fn failure(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<(Reason, Option<u64>)> {
-    let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+    let headers =
+        headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
     let failure = status_failure(StatusCode::from_u16(status).expect("a status"), &headers)?;
     Some((failure.reason, failure.retry_after.map(|after| after.as_secs())))
 }

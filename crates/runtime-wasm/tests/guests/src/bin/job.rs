@@ -8,7 +8,7 @@ fn main() {
     let fails = std::env::args().nth(1).as_deref() == Some("--fail");
     if fails {
         eprintln!("asked to fail");
-        std::process::exit(3);
+        std::process::exit(1);
     }
     std::io::stdout().write_all(text.to_uppercase().as_bytes()).unwrap();
 }

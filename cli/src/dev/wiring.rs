@@ -1,0 +1,206 @@
+//! Which adapter stands behind which port: the only place of this binary that names them.
+
+use super::StartError;
+use super::config::DevConfig;
+use super::copies::Copies;
+use eventflow_api::{App, Http, Parts};
+use eventflow_auth::origin::HostPolicy;
+use eventflow_auth::{Authenticator, DevLogin, Key, Users};
+use eventflow_blobs::FolderBlobs;
+use eventflow_bus::InMemoryBus;
+use eventflow_dispatcher::{Dispatcher, Ports};
+use eventflow_domain::access::Caller;
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Retention, Runtime, Store};
+use eventflow_gateway::{Deps, GatewayConfig, ServerConfig, router, serve};
+use eventflow_lifecycle::{Handle, OnExit, SystemClock};
+use eventflow_registry::SqlRegistry;
+use eventflow_runtime_process::{Launcher, ProcessConfig, ProcessRuntime};
+use eventflow_runtime_wasm::{WasmConfig, WasmRuntime};
+use eventflow_store::{Options, SqliteStore};
+use eventflow_telemetry::Metrics;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The running platform.
+#[derive(Debug)]
+pub(super) struct Platform {
+    pub(super) address: SocketAddr,
+    /// For what this process does itself through its own API.
+    pub(super) token: String,
+    store: Arc<SqliteStore>,
+}
+
+impl Platform {
+    /// After everything else has ended: the store's last writes, and the folder's lock.
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// The listener first, so that a taken port is told before anything else is touched.
+async fn bind(config: &DevConfig) -> Result<TcpListener, StartError> {
+    let address = config.address().ok_or_else(|| StartError::new("listen: not an address"))?;
+    if !address.ip().is_loopback() {
+        let text = format!(
+            "listen: {address} is no loopback address; `eventflow dev` has a well-known password and runs commands, \
+             so it serves this machine only"
+        );
+        return Err(StartError::new(text));
+    }
+    TcpListener::bind(address).await.map_err(|error| {
+        StartError::new(format!("listen: cannot listen on {address}: {error}; choose another by --listen"))
+    })
+}
+
+struct Adapters {
+    clock: Arc<dyn Clock>,
+    store: Arc<SqliteStore>,
+    blobs: Arc<dyn Blobs>,
+    bus: Arc<dyn Bus>,
+    registry: Arc<dyn FunctionRegistry>,
+    runtimes: Vec<Arc<dyn Runtime>>,
+    authenticator: Arc<Authenticator>,
+}
+
+async fn adapters(config: &DevConfig, handle: &Handle) -> Result<Adapters, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    // Takes the folder's lock; nothing else may touch the folder before.
+    let store = SqliteStore::open(&config.data, Arc::clone(&clock), Options::default()).await;
+    let store = Arc::new(store.map_err(|error| StartError::of("open the data folder", &error))?);
+    let data = config.data.canonicalize().map_err(|error| StartError::of("find the data folder", &error))?;
+    let blobs = FolderBlobs::open(data.join("blobs")).await;
+    let blobs: Arc<dyn Blobs> =
+        Arc::new(blobs.map_err(|error| StartError::of("open the blob folder", &error))?);
+    let functions: Arc<dyn Store> = store.clone();
+    let registry = SqlRegistry::open(functions, Arc::clone(&clock)).await;
+    let registry = registry.map_err(|error| StartError::of("read the functions", &error))?;
+    let bus: Arc<dyn Bus> = Arc::new(InMemoryBus::new(Arc::clone(&clock)));
+    let registry: Arc<dyn FunctionRegistry> = Arc::new(registry);
+    let copies = Copies::start(Arc::clone(&registry), Arc::clone(&bus), Arc::clone(&clock), handle);
+    let runtimes = runtimes(config, &data, &blobs, &clock, copies)?;
+    let key = Key::load_or_create(&data.join("jwt.key"))
+        .map_err(|error| StartError::of("load the token key", &error))?;
+    let users = Users::new(Vec::new(), DevLogin::Enabled)
+        .map_err(|error| StartError::of("read the users", &error))?;
+    Ok(Adapters {
+        authenticator: Arc::new(Authenticator::new(&key, users, Arc::clone(&clock))),
+        bus,
+        registry,
+        clock,
+        store,
+        blobs,
+        runtimes,
+    })
+}
+
+fn runtimes(
+    config: &DevConfig,
+    data: &std::path::Path,
+    blobs: &Arc<dyn Blobs>,
+    clock: &Arc<dyn Clock>,
+    copies: Arc<Copies>,
+) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
+    let wasm =
+        WasmConfig { max_instances: config.wasm.max_instances, ..WasmConfig::new(data.join("wasm-cache")) };
+    let wasm = WasmRuntime::new(wasm, Arc::clone(blobs), Arc::clone(clock));
+    let wasm = wasm.map_err(|error| StartError::of("start the wasm runtime", &error))?;
+    let process = ProcessConfig {
+        base_env: ProcessConfig::base_env(std::env::vars_os()),
+        idle_stop: config.process.idle_stop,
+        kill_grace: config.process.kill_grace,
+        ..ProcessConfig::new(Launcher::this_program("exec-child"), data.join("run"))
+    };
+    let process = ProcessRuntime::with_observer(process, Arc::clone(clock), copies);
+    let process = process.map_err(|error| StartError::of("start the process runtime", &error))?;
+    Ok(vec![Arc::new(wasm), Arc::new(process)])
+}
+
+fn dispatcher_config(config: &DevConfig) -> eventflow_dispatcher::Config {
+    let defaults = eventflow_dispatcher::Config::default();
+    eventflow_dispatcher::Config {
+        slots: config.dispatcher.slots,
+        default_concurrency: config.dispatcher.default_concurrency,
+        retention: Retention {
+            max_age: config.retention.max_age,
+            max_count: config.retention.max_count,
+            ..defaults.retention
+        },
+        grace: config.grace,
+        limits: config.limits(),
+        ..defaults
+    }
+}
+
+fn gateway_config(config: &DevConfig) -> GatewayConfig {
+    let limits = config.limits();
+    GatewayConfig {
+        hosts: HostPolicy {
+            loopback: true,
+            hosts: config.gateway.hosts.clone(),
+            origins: config.gateway.origins.clone(),
+        },
+        payload_limit: limits.payload,
+        artifact_limit: limits.artifact,
+        buffered_limit: limits.buffered,
+        max_wait: limits.max_wait,
+        max_delay: limits.max_delay,
+        ..GatewayConfig::default()
+    }
+}
+
+/// Builds everything and starts it. Ready when it returns.
+pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platform, StartError> {
+    let listener = bind(config).await?;
+    let address = listener.local_addr().map_err(|error| StartError::of("read the address", &error))?;
+    let adapters = adapters(config, handle).await?;
+    let metrics = Metrics::new();
+    let store: Arc<dyn Store> = adapters.store.clone();
+    let ports = Ports {
+        store: Arc::clone(&store),
+        bus: Arc::clone(&adapters.bus),
+        registry: Arc::clone(&adapters.registry),
+        blobs: Arc::clone(&adapters.blobs),
+        runtimes: adapters.runtimes.clone(),
+        clock: Arc::clone(&adapters.clock),
+        metrics: metrics.clone(),
+    };
+    let dispatcher = Dispatcher::new(ports, dispatcher_config(config));
+    dispatcher.start(handle);
+    let wake = dispatcher.relay();
+    let invoker: Arc<dyn Invoker> = dispatcher;
+    let parts = Parts {
+        registry: adapters.registry,
+        store,
+        bus: adapters.bus,
+        blobs: adapters.blobs,
+        invoker,
+        runtimes: adapters.runtimes,
+        clock: Arc::clone(&adapters.clock),
+        wake_relay: Arc::new(move || wake.wake()),
+    };
+    let app = App::start(parts, eventflow_api::Config { limits: config.limits() }, handle);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let services = eventflow_api::routes(&app, &adapters.authenticator, health)
+        .map_err(|error| StartError::of("build the services", &error))?;
+    let token = adapters
+        .authenticator
+        .issue(&Caller::admin("eventflow-dev"), Authenticator::LOGIN_TTL)
+        .map_err(|error| StartError::of("issue a token", &error))?;
+    let http = Arc::new(Http::new(Arc::clone(&app), Arc::clone(&adapters.authenticator)));
+    let deps = Deps {
+        invoke: http.clone(),
+        proxy: http,
+        health: handle.health().clone(),
+        metrics,
+        draining: handle.draining(),
+        fallback: None,
+    };
+    let router = router(gateway_config(config), services, deps)
+        .map_err(|error| StartError::of("build the routes", &error))?;
+    let draining = handle.draining();
+    handle.spawn("server", OnExit::Shutdown, serve(listener, router, ServerConfig::default(), draining));
+    handle.ready("server");
+    Ok(Platform { address, token: token.token, store: adapters.store })
+}

@@ -1,0 +1,73 @@
+//! The gateway's typed routes: the hot path of `:invoke`, and functions' own URLs.
+
+use crate::app::{App, InvokeAnswer as Answer, InvokeRequest};
+use async_trait::async_trait;
+use eventflow_auth::{Authenticator, bearer, unauthenticated};
+use eventflow_domain::access::Caller;
+use eventflow_domain::invocation::Content;
+use eventflow_domain::{FunctionKey, Result};
+use eventflow_gateway::{InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use std::sync::Arc;
+
+/// The app behind the gateway's typed routes.
+#[derive(Debug, Clone)]
+pub struct Http {
+    app: Arc<App>,
+    authenticator: Arc<Authenticator>,
+}
+
+impl Http {
+    pub fn new(app: Arc<App>, authenticator: Arc<Authenticator>) -> Self {
+        Self { app, authenticator }
+    }
+
+    /// Who calls; `None` where no token came.
+    fn caller(&self, authorization: Option<&HeaderValue>) -> Result<Option<Caller>> {
+        let Some(value) = authorization else { return Ok(None) };
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value.clone())]);
+        let token = bearer::authorization(&headers).ok_or_else(unauthenticated)?;
+        self.authenticator.verify(token).map(Some)
+    }
+}
+
+#[async_trait]
+impl InvokeApi for Http {
+    async fn invoke(&self, request: RawInvoke) -> Result<InvokeAnswer> {
+        let caller = self.caller(request.authorization.as_ref())?.ok_or_else(unauthenticated)?;
+        let request = InvokeRequest {
+            key: FunctionKey::new(request.namespace, request.name),
+            payload: Content { bytes: request.body, content_type: request.content_type.map(Into::into) },
+            wait: request.wait,
+            delay: request.delay,
+            version: request.version,
+            idempotency_key: request.idempotency_key,
+            trace: request.trace,
+            headers: request.headers,
+        };
+        Ok(match self.app.function_invoke(&caller, request).await? {
+            Answer::Accepted { id, state } => InvokeAnswer::Accepted { id, state },
+            Answer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
+        })
+    }
+}
+
+#[async_trait]
+impl ProxyApi for Http {
+    async fn proxy(&self, request: RawProxy) -> Result<ProxyAnswer> {
+        let RawProxy { namespace, name, request: mut passed, authorization, trace, .. } = request;
+        let key = FunctionKey::new(namespace, name);
+        // Behind a public URL the header is the function's own business, whatever it holds.
+        let caller = if self.app.is_public(&key) {
+            if let Some(value) = authorization {
+                passed.headers.insert(AUTHORIZATION, value);
+            }
+            None
+        } else {
+            self.caller(authorization.as_ref())?
+        };
+        let answer = self.app.function_proxy(caller, &key, trace, passed).await?;
+        Ok(ProxyAnswer { id: answer.id, version: answer.version, response: answer.response })
+    }
+}
