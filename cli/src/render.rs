@@ -56,6 +56,7 @@ fn manifest(json: Value) -> Value {
     let declared: Map<String, Value> = all
         .into_iter()
         .filter(|(key, _)| !crate::manifest::OUTPUT_ONLY.contains(&key.as_str()))
+        .filter(|(_, value)| !value.as_array().is_some_and(Vec::is_empty))
         .map(|(key, value)| {
             // Manifests write `runtime: wasm`, the API prints `WASM`.
             let lower =

@@ -1,10 +1,12 @@
 //! What is known of a request from its first moment.
 
 use eventflow_domain::trace::TraceContext;
+use eventflow_telemetry::propagation;
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tracing::Span;
 
 /// Set by the outermost layer, for all that follow.
 #[derive(Debug, Clone)]
@@ -35,10 +37,10 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
 impl Context {
-    pub(crate) fn read(headers: &HeaderMap, extensions: &Extensions) -> Self {
+    /// `span` is that of the request; it becomes part of the caller's trace, or begins one.
+    pub(crate) fn read(headers: &HeaderMap, extensions: &Extensions, span: &Span) -> Self {
+        let trace = propagation::adopt(span, propagation::http::extract(headers));
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let trace: TraceContext =
-            text(TRACEPARENT).and_then(|text| text.parse().ok()).unwrap_or_else(TraceContext::generate);
         let plain = |id: &&str| {
             (1..=128).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
@@ -50,6 +52,6 @@ impl Context {
 
     /// The context of a request; made anew where the outermost layer is not there.
     pub(crate) fn of(parts: &Parts) -> Self {
-        parts.extensions.get().cloned().unwrap_or_else(|| Self::read(&parts.headers, &parts.extensions))
+        parts.extensions.get().cloned().unwrap_or_else(|| Self::read(&parts.headers, &parts.extensions, &Span::none()))
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use eventflow_lifecycle::Health;
 use eventflow_telemetry::Metrics;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
@@ -29,6 +29,14 @@ pub(crate) fn ready(health: &Health) -> Response {
     answer(status, "application/json", body)
 }
 
-pub(crate) fn metrics(metrics: &Metrics) -> Response {
-    answer(StatusCode::OK, Metrics::CONTENT_TYPE, metrics.encode())
+/// OpenMetrics where it is asked for, as Prometheus does; the older text for everything else.
+pub(crate) fn metrics(metrics: &Metrics, asked: &HeaderMap) -> Response {
+    let mut accepted = asked.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut response = if accepted.any(|value| value.contains("application/openmetrics-text")) {
+        answer(StatusCode::OK, Metrics::CONTENT_TYPE, metrics.encode())
+    } else {
+        answer(StatusCode::OK, Metrics::TEXT_TYPE, metrics.encode_text())
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
 }

@@ -4,3 +4,4 @@ pub(crate) mod cors;
 pub(crate) mod grpc;
 pub(crate) mod guard;
 pub(crate) mod outer;
+mod span;

@@ -110,10 +110,7 @@ pub(super) async fn describe(client: &Client, args: Named) -> Result<()> {
         field(&condition.r#type, said);
     }
     if let Some(stats) = &function.stats {
-        field(
-            "Calls",
-            format!("{} in the last {}, {} failed", stats.calls, took(stats.window.as_ref()), stats.failed),
-        );
+        field("Calls", format!("{} in the last 5 minutes, {} failed", stats.calls, stats.failed));
         field("Duration", format!("p50 {}, p99 {}", took(stats.p50.as_ref()), took(stats.p99.as_ref())));
         let queue =
             format!("{} queued, {} retrying, {} running", stats.queued, stats.retrying, stats.running);

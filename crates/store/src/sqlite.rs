@@ -16,12 +16,15 @@ mod lock;
 mod logs;
 mod outbox;
 mod record;
+mod repeat;
 mod retain;
 mod settle;
 mod stats;
+mod steps;
 mod sweep;
 mod transition;
 mod waiting;
+mod write;
 mod writer;
 
 use eventflow_domain::ports::Clock;

@@ -4,8 +4,9 @@ mod line;
 
 use crate::names::CONTEXT;
 use line::Line;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
+use std::ops::Range;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -34,30 +35,51 @@ impl<W> LogLayer<W> {
     }
 }
 
-/// The context fields of one span.
-#[derive(Default)]
-struct SpanFields(Vec<(&'static str, String)>);
+/// The context fields of one span, as they will stand in the lines: one buffer, since every call has a span.
+struct SpanFields {
+    style: Style,
+    text: String,
+    /// Where in `text` each of [`CONTEXT`] is; empty = it is not.
+    places: [Range<usize>; CONTEXT.len()],
+}
 
 impl SpanFields {
-    fn set(&mut self, name: &'static str, value: String) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
-        }
+    /// Room for all of [`CONTEXT`] with ordinary values.
+    const CAPACITY: usize = 256;
+
+    fn new(style: Style) -> Self {
+        Self { style, text: String::new(), places: [const { 0..0 }; CONTEXT.len()] }
+    }
+
+    fn set(&mut self, field: &Field, write: impl FnOnce(&mut String, Style)) {
+        let known = CONTEXT.iter().zip(&mut self.places).find(|(name, _)| **name == field.name());
+        let Some((name, place)) = known else { return };
+        self.text.reserve(Self::CAPACITY.saturating_sub(self.text.len()));
+        let start = self.text.len();
+        line::name(&mut self.text, self.style, name);
+        write(&mut self.text, self.style);
+        *place = start..self.text.len();
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = CONTEXT.into_iter().zip(&self.places);
+        fields.filter_map(|(name, place)| Some((name, self.text.get(place.clone())?))).filter(|of| !of.1.is_empty())
     }
 }
 
 impl Visit for SpanFields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field, |out, _| {
+            let _ = write!(out, "{value}");
+        });
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
-        if CONTEXT.contains(&field.name()) {
-            self.set(field.name(), value.to_owned());
-        }
+        self.set(field, |out, style| line::value(out, style, format_args!("{value}")));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if CONTEXT.contains(&field.name()) {
-            self.set(field.name(), format!("{value:?}"));
-        }
+        self.set(field, |out, style| line::value(out, style, format_args!("{value:?}")));
     }
 }
 
@@ -68,7 +90,7 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = SpanFields::default();
+        let mut fields = SpanFields::new(self.style);
         attributes.record(&mut fields);
         span.extensions_mut().insert(fields);
     }
@@ -84,9 +106,9 @@ where
         let mut line = Line::new(self.style);
         event.record(&mut line);
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(SpanFields(fields)) = span.extensions().get() {
-                for (name, value) in fields {
-                    line.context(name, value);
+            if let Some(fields) = span.extensions().get::<SpanFields>() {
+                for (name, text) in fields.iter() {
+                    line.context(name, text);
                 }
             }
         }

@@ -8,6 +8,7 @@ mod families;
 mod function;
 mod process;
 mod runtime;
+mod text;
 
 pub use function::{FunctionMetrics, InFlight};
 pub use prometheus_client;
@@ -16,7 +17,6 @@ use eventflow_domain::FunctionKey;
 use families::{Families, FunctionLabels, HttpLabels};
 use parking_lot::RwLock;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::collections::HashMap;
 use std::fmt;
@@ -33,7 +33,6 @@ struct Inner {
     families: Families,
     active_functions: Gauge,
     outbox_lag: Gauge<f64, AtomicU64>,
-    group_size: Histogram,
     functions: RwLock<HashMap<FunctionKey, FunctionMetrics>>,
 }
 
@@ -43,6 +42,9 @@ impl Metrics {
 
     /// What [`Metrics::encode`] returns.
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// What [`Metrics::encode_text`] returns.
+    pub const TEXT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
     /// All metrics at zero. `tokio_*` are those of the runtime that calls, if one does.
     pub fn new() -> Self {
@@ -54,20 +56,16 @@ impl Metrics {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
         let (active_functions, outbox_lag) = (Gauge::default(), Gauge::default());
-        // Rows that one writer transaction commits: 1 … 512.
-        let group_size = Histogram::new((0..10).map(|power| f64::from(1 << power)));
         registry.register("eventflow_active_functions", "Functions that exist", active_functions.clone());
         let help = "Age of the oldest outbox row that is not published";
         registry.register("eventflow_outbox_lag_seconds", help, outbox_lag.clone());
-        let help = "Operations that one writer transaction committed";
-        registry.register("eventflow_writer_group_size", help, group_size.clone());
         registry.register_collector(Box::new(process::Process::new()));
         if let Ok(handle) = tokio::runtime::Handle::try_current() {
             registry.register_collector(Box::new(runtime::Runtime(handle.metrics())));
         }
         register(&mut registry);
         let functions = RwLock::default();
-        Self(Arc::new(Inner { registry, families, active_functions, outbox_lag, group_size, functions }))
+        Self(Arc::new(Inner { registry, families, active_functions, outbox_lag, functions }))
     }
 
     /// The handles of one function: resolve them once, keep them.
@@ -106,11 +104,6 @@ impl Metrics {
         self.0.outbox_lag.set(lag.as_secs_f64());
     }
 
-    /// Counts one transaction of the writer, and how many operations shared it.
-    pub fn writer_group(&self, operations: usize) {
-        self.0.group_size.observe(operations as f64);
-    }
-
     /// Every metric as OpenMetrics text; its type is [`Metrics::CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -118,6 +111,11 @@ impl Metrics {
             tracing::error!(%error, "failed to encode metrics");
         }
         text
+    }
+
+    /// Every metric in the format that any tool reads; its type is [`Metrics::TEXT_TYPE`].
+    pub fn encode_text(&self) -> String {
+        text::from_openmetrics(&self.encode())
     }
 }
 

@@ -6,6 +6,7 @@ pub mod http;
 use crate::names::TRACE_ID;
 use eventflow_domain::trace::TraceContext;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Span;
@@ -32,6 +33,13 @@ pub fn adopt(span: &Span, incoming: Option<TraceContext>) -> TraceContext {
         span.record(TRACE_ID, tracing::field::display(format_args!("{:032x}", context.trace_id)));
     }
     context
+}
+
+/// Names an adopted span anew, where its name shows only later.
+pub fn rename(span: &Span, name: impl Into<Cow<'static, str>>) {
+    if EXPORTING.load(Ordering::Relaxed) {
+        span.context().span().update_name(name);
+    }
 }
 
 fn exported(span: &Span, incoming: Option<TraceContext>) -> Option<TraceContext> {

@@ -1,6 +1,6 @@
 //! The outermost layer: context, guard, panics, problem documents, headers of every answer, metrics.
 
-use super::guard;
+use super::{guard, span};
 use crate::config::GatewayConfig;
 use crate::context::{Context, REQUEST_ID, RouteLabel};
 use crate::problem::Problem;
@@ -8,12 +8,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use eventflow_telemetry::Metrics;
+use eventflow_telemetry::{Metrics, propagation};
 use futures::FutureExt as _;
-use http::{Extensions, HeaderValue, Method, StatusCode, Uri, header};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tonic::transport::server::TcpConnectInfo;
+use tracing::Instrument as _;
 
 /// State of the layer.
 #[derive(Debug, Clone)]
@@ -26,25 +28,34 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     let method = method_label(request.method());
     let uri = request.uri().clone();
     let (mut parts, body) = request.into_parts();
-    let context = Context::read(&parts.headers, &parts.extensions);
+    let span = span::of(method, uri.path());
+    let context = Context::read(&parts.headers, &parts.extensions, &span);
     let grpc = super::grpc::is_grpc(&parts.headers);
     let refused = guard::check(&outer.config, &parts).err();
     let mut response = if let Some(problem) = refused {
         problem.into_response()
     } else {
-        introduce(&mut parts.extensions, &context);
+        introduce(&mut parts, &context, grpc);
         // A panic is the end of this request, and of nothing else.
-        let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
+        let answer = next.run(Request::from_parts(parts, body)).instrument(span.clone());
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| panicked(&uri, &context))
     };
     finish(&mut response, &uri, &context, grpc);
     let route = response.extensions().get::<RouteLabel>().map_or("other", |label| label.0);
-    outer.metrics.http_request(method, route, response.status().as_u16());
+    let status = response.status();
+    outer.metrics.http_request(method, route, status.as_u16());
+    span::answered(&span, method, route, status, &context);
     response
 }
 
 /// What handlers find in the request.
-fn introduce(extensions: &mut Extensions, context: &Context) {
+fn introduce(parts: &mut Parts, context: &Context, grpc: bool) {
+    if grpc {
+        // A service reads its trace where any gRPC client puts it.
+        propagation::http::inject(context.trace, &mut parts.headers);
+    }
+    let extensions = &mut parts.extensions;
     extensions.insert(context.clone());
     if let Some(client) = context.client {
         // Where tonic's `Request::remote_addr` looks.

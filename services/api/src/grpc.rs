@@ -12,6 +12,7 @@ use eventflow_auth::Authenticator;
 use eventflow_domain::access::Caller;
 use eventflow_domain::error::Chain;
 use eventflow_domain::trace::TraceContext;
+use eventflow_telemetry::propagation;
 use eventflow_domain::{Error, ErrorKind, Result};
 use eventflow_proto::v1::artifact_service_server::ArtifactServiceServer;
 use eventflow_proto::v1::auth_service_server::AuthServiceServer;
@@ -86,11 +87,11 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
 
 /// The caller's trace, or a new one.
 fn trace<T>(request: &Request<T>) -> TraceContext {
-    let parent = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-    parent.and_then(|text| text.parse().ok()).unwrap_or_else(TraceContext::generate)
+    propagation::grpc::extract(request.metadata()).unwrap_or_else(TraceContext::generate)
 }
 
 /// The public part goes to the caller, the whole chain of a fault of ours to the log.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn to_status(error: Error) -> Status {
     if matches!(error.kind(), ErrorKind::Internal | ErrorKind::Unavailable) {
         tracing::warn!(error = %Chain(&error), reason = error.reason(), "request failed");

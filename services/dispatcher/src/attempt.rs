@@ -18,12 +18,13 @@ use eventflow_domain::ports::{Call, Runtime};
 use eventflow_domain::spec::Mode;
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{Failure, Invocation, Output, Reason, StartKind, Timestamp};
-use eventflow_telemetry::names::SPAN_ATTEMPT;
+use eventflow_telemetry::names::{SPAN_ATTEMPT, SPAN_RUN};
 use eventflow_telemetry::propagation;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 /// An attempt to carry out.
@@ -36,7 +37,7 @@ pub(crate) struct Work {
     pub(crate) headers: HeaderMap,
     pub(crate) logs: Arc<CallLogs>,
     pub(crate) control: Arc<Control>,
-    /// What is handed on to the function.
+    /// With the attempt as the parent of what comes next.
     pub(crate) trace: TraceContext,
     pub(crate) span: Span,
 }
@@ -44,13 +45,25 @@ pub(crate) struct Work {
 impl Work {
     /// An attempt of `invocation`, in a span of its own.
     pub(crate) fn new(core: &Core, invocation: Box<Invocation>) -> Self {
+        let parent = invocation.trace;
+        Self::under(core, invocation, parent)
+    }
+
+    /// As [`Work::new`], for a call that came over the bus: `published` is the hop before.
+    pub(crate) fn delivered(core: &Core, invocation: Box<Invocation>, published: TraceContext) -> Self {
+        let same = published.trace_id == invocation.trace.trace_id;
+        let parent = if same { published } else { invocation.trace };
+        Self::under(core, invocation, parent)
+    }
+
+    fn under(core: &Core, invocation: Box<Invocation>, parent: TraceContext) -> Self {
         let owner = Owner {
             invocation: invocation.id,
             uid: invocation.function_uid,
             function: invocation.function.clone(),
             attempt: invocation.lifecycle.attempts,
         };
-        let (span, trace) = span(&invocation);
+        let (span, trace) = span(&invocation, parent);
         Self {
             invocation,
             bytes: None,
@@ -64,16 +77,24 @@ impl Work {
 }
 
 /// The span of one attempt, and the trace to hand on.
-pub(crate) fn span(invocation: &Invocation) -> (Span, TraceContext) {
+fn span(invocation: &Invocation, parent: TraceContext) -> (Span, TraceContext) {
     let span = tracing::info_span!(
         SPAN_ATTEMPT,
-        trace_id = tracing::field::Empty,
+        trace_id = Empty,
         invocation_id = %invocation.id,
         namespace = %invocation.function.namespace,
         function = %invocation.function.name,
         attempt = invocation.lifecycle.attempts,
     );
-    let trace = propagation::adopt(&span, Some(invocation.trace));
+    let trace = propagation::adopt(&span, Some(parent));
+    (span, trace)
+}
+
+/// The span of user code, and the trace that it is told.
+pub(crate) fn run_span(work: &Work, code: &Code) -> (Span, TraceContext) {
+    let runtime = code.version.spec.runtime;
+    let span = tracing::debug_span!(parent: &work.span, SPAN_RUN, trace_id = Empty, %runtime);
+    let trace = if span.is_disabled() { work.trace } else { propagation::adopt(&span, Some(work.trace)) };
     (span, trace)
 }
 
@@ -172,14 +193,15 @@ async fn try_run(core: &Core, work: &Work) -> Result<Outcome, Failure> {
     let spec = &code.version.spec;
     let (mode, longest) = (spec.mode, spec.start_deadline + spec.timeout + core.config.backstop);
     let env = inputs::env(core, &code).await?;
-    let call = call(invocation, &code, env, payload, work.trace);
+    let (span, trace) = run_span(work, &code);
+    let call = call(invocation, &code, env, payload, trace);
     let ran = async {
         match mode {
             Mode::Job => job(runtime, call, work).await,
             Mode::Http => http::request(core, runtime, call, work).await,
         }
     };
-    Ok(tokio::time::timeout(longest, ran).await.unwrap_or_else(|_| {
+    Ok(tokio::time::timeout(longest, ran.instrument(span)).await.unwrap_or_else(|_| {
         Outcome::failed(Failure::new(Reason::Timeout, "did not end at its timeout and was given up"))
     }))
 }

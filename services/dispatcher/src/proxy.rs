@@ -2,13 +2,14 @@
 
 mod passage;
 
-use crate::attempt::{Work, proxied, proxied_headers, runtime_of, status_failure};
+use crate::attempt::{Code, Work, proxied, proxied_headers, run_span, runtime_of, status_failure};
 use crate::core::Core;
 use crate::sync::running;
 use eventflow_domain::invocation::{Source, Stored};
 use eventflow_domain::lifecycle::Verdict;
 use eventflow_domain::ports::{HttpRequest, HttpResponse, NewInvocation, ProxyCall, Start};
 use eventflow_domain::spec::{Mode, QueuePolicy};
+use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{Error, ErrorKind, Failure, Reason, Result};
 use futures::StreamExt as _;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -16,6 +17,7 @@ use http::{Method, StatusCode};
 use passage::Passage;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument as _;
 
 pub(crate) async fn proxy(
     core: &Arc<Core>,
@@ -32,10 +34,12 @@ pub(crate) async fn proxy(
     })?;
     let place = core.recorder.reserve()?;
     let work = Work::new(core, Box::new(running(&new_invocation(core, &call), core.ports.clock.now())));
-    proxied_headers(&mut request.headers, &work.invocation, &work.trace);
+    let code = core.codes.current(&call.function);
+    let (span, trace) = run_span(&work, &code);
+    proxied_headers(&mut request.headers, &work.invocation, &trace);
     let mut passage = Passage::new(core, work, slot, place);
     let head = request.method == Method::HEAD;
-    match serve(core, &passage, &call, request).await {
+    match serve(core, &passage, &code, trace, request).instrument(span).await {
         Ok(response) => Ok(passed_on(passage, response, head)),
         Err(failure) => {
             let error = no_answer(&passage, &failure);
@@ -67,13 +71,13 @@ fn new_invocation(core: &Core, call: &ProxyCall) -> NewInvocation {
 async fn serve(
     core: &Core,
     passage: &Passage,
-    call: &ProxyCall,
+    code: &Code,
+    trace: TraceContext,
     request: HttpRequest,
 ) -> std::result::Result<HttpResponse, Failure> {
     let work = passage.work();
-    let code = core.codes.current(&call.function);
-    let runtime = runtime_of(core, &code)?;
-    let to_run = proxied(core, &work.invocation, &code, work.trace).await?;
+    let runtime = runtime_of(core, code)?;
+    let to_run = proxied(core, &work.invocation, code, trace).await?;
     runtime.serve(to_run, request, Arc::clone(&work.logs) as _).await
 }
 

@@ -2,13 +2,17 @@
 
 use crate::backoff::Backoff;
 use eventflow_domain::error::Chain;
-use eventflow_domain::ports::{Bus, Clock, Store};
+use eventflow_domain::ports::{Bus, Clock, Message, Store};
 use eventflow_domain::{Result, Timestamp};
+use eventflow_telemetry::names::SPAN_PUBLISH;
+use eventflow_telemetry::propagation;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use tracing::field::Empty;
 
 /// Rows published at once.
 const BATCH: u32 = 500;
@@ -79,11 +83,32 @@ impl Relay {
                 let next = self.store.outbox_next().await?;
                 return Ok(next.map_or(POLL, |due| until(due, self.clock.now())));
             }
-            let (seqs, messages) = rows.into_iter().map(|row| (row.seq, row.message)).unzip();
+            let (seqs, mut messages): (_, Vec<Message>) =
+                rows.into_iter().map(|row| (row.seq, row.message)).unzip();
+            let spans: Vec<Span> = messages.iter_mut().filter_map(span).collect();
             self.bus.publish(messages).await?;
+            drop(spans);
             self.store.outbox_done(seqs).await?;
         }
     }
+}
+
+/// The span of one message's way to the bus, where spans are wanted; the message then names it.
+fn span(message: &mut Message) -> Option<Span> {
+    let span = tracing::debug_span!(
+        parent: None,
+        SPAN_PUBLISH,
+        otel.kind = "producer",
+        trace_id = Empty,
+        invocation_id = Empty,
+        publish = message.publish,
+    );
+    if span.is_disabled() {
+        return None;
+    }
+    span.record("invocation_id", tracing::field::display(message.invocation));
+    message.trace = propagation::adopt(&span, Some(message.trace));
+    Some(span)
 }
 
 /// Not zero: a row that is due by this clock but not by the store's must not make the relay spin.

@@ -148,7 +148,7 @@ async fn run_claimed(core: Arc<Core>, delivery: Delivery, invocation: Box<Invoca
     core.changed(invocation.id, &invocation.function, invocation.state());
     let in_flight = core.ports.metrics.function(&invocation.function).run();
     let lease = Lease { invocation: invocation.id, epoch: invocation.lifecycle.epoch };
-    let work = Work::new(&core, invocation);
+    let work = Work::delivered(&core, invocation, delivery.message.trace);
     let hold = core.leases.hold(lease, Arc::clone(&work.control));
     let finish = carry_out(&core, &work).await;
     if work.logs.close() {

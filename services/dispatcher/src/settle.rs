@@ -8,11 +8,24 @@ use eventflow_domain::invocation::Invocation;
 use eventflow_domain::lifecycle::{State, Verdict};
 use eventflow_domain::ports::{Settled, Settlement};
 use eventflow_domain::spec::RecordPolicy;
+use eventflow_telemetry::names::SPAN_SETTLE;
 use rand::RngExt as _;
 use std::time::Duration;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// Settles; the record as it is then, or `None` where another decides. `once` = a failure is final.
 pub(crate) async fn settle(core: &Core, work: &Work, finish: &Finish, once: bool) -> Option<Box<Invocation>> {
+    let span = tracing::debug_span!(parent: &work.span, SPAN_SETTLE, state = Empty, reason = Empty);
+    let settled = settle_once(core, work, finish, once).instrument(span.clone()).await;
+    if let Some(record) = settled.as_ref().filter(|_| !span.is_disabled()) {
+        span.record("state", record.state().as_str());
+        span.record("reason", reason(finish));
+    }
+    settled
+}
+
+async fn settle_once(core: &Core, work: &Work, finish: &Finish, once: bool) -> Option<Box<Invocation>> {
     let settlement = settlement(core, work, finish, once)?;
     let settled = tokio::select! {
         settled = insist(core, settlement) => settled,
@@ -91,21 +104,24 @@ pub(crate) fn report(core: &Core, work: &Work, finish: &Finish, record: &Invocat
     log_line(work, finish, record);
 }
 
-/// The one line of an attempt.
-fn log_line(work: &Work, finish: &Finish, record: &Invocation) {
-    let reason = match &finish.verdict {
+fn reason(finish: &Finish) -> &'static str {
+    match &finish.verdict {
         Some(Verdict::Failed(failure)) => failure.reason.as_str(),
         Some(Verdict::Cancelled) => "Cancelled",
         Some(Verdict::Released) => "Released",
         Some(Verdict::Succeeded) | None => "",
-    };
+    }
+}
+
+/// The one line of an attempt.
+fn log_line(work: &Work, finish: &Finish, record: &Invocation) {
     let ms = |duration: Duration| duration.as_micros() as f64 / 1000.0;
     tracing::info!(
         parent: &work.span,
         version = record.version.0,
         source = record.source.as_str(),
         state = record.state().as_str(),
-        reason,
+        reason = reason(finish),
         status = finish.status,
         exit_code = finish.exit_code,
         run_ms = ms(finish.took),

@@ -46,9 +46,13 @@ async fn sweep(core: &Core, others_dead: bool) -> Result<()> {
             core.relay.wake();
         }
         if swept.len() < BATCH as usize {
-            return Ok(());
+            break;
         }
     }
+    let oldest = core.ports.store.outbox_next().await?;
+    let now = core.ports.clock.now();
+    core.ports.metrics.set_outbox_lag(oldest.map_or(Duration::ZERO, |due| now.since(due)));
+    Ok(())
 }
 
 /// The queues: all of them at start, where the bus may be new, then those that look forgotten.

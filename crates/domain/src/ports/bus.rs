@@ -3,6 +3,7 @@ use crate::function::FunctionKey;
 use crate::ids::{Epoch, FunctionUid, InvocationId};
 use crate::lifecycle::State;
 use crate::logs::FunctionLogLine;
+use crate::trace::TraceContext;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use std::fmt::Debug;
@@ -18,6 +19,8 @@ pub struct Message {
     pub epoch: Epoch,
     /// How often this call was published at this epoch.
     pub publish: u32,
+    /// What the next hop belongs to.
+    pub trace: TraceContext,
 }
 
 /// A message handed to this process; it comes again unless it is acked.

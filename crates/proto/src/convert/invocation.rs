@@ -77,7 +77,7 @@ pub fn invocation_to_wire(invocation: &Invocation) -> v1::Invocation {
         payload_content_type: content_type(&invocation.payload.content_type),
         result_size: invocation.result.size as i64,
         result_content_type: content_type(&invocation.result.content_type),
-        http_status: invocation.http_status.unwrap_or(0).into(),
+        http_status: invocation.http_status.map(i32::from),
         result_text: match &invocation.result.body {
             Body::Inline(bytes) if bytes.len() <= RESULT_TEXT => {
                 std::str::from_utf8(bytes).unwrap_or_default().to_owned()

@@ -2315,8 +2315,8 @@ pub struct Invocation {
     #[prost(string, tag = "26")]
     pub result_content_type: ::prost::alloc::string::String,
     /// The HTTP status that the function answered, in http mode.
-    #[prost(int32, tag = "27")]
-    pub http_status: i32,
+    #[prost(int32, optional, tag = "27")]
+    pub http_status: ::core::option::Option<i32>,
     /// The result itself where it is a small text (at most 4 KiB); in GetInvocation only.
     #[prost(string, tag = "28")]
     pub result_text: ::prost::alloc::string::String,

@@ -1,12 +1,12 @@
 //! Accepting calls: many in a few statements, a bad one failing alone.
 
 use super::attempts;
-use super::bodies::{PAYLOAD, RESULT, put_body};
+use super::bodies::{self, PAYLOAD, RESULT};
 use super::fault::{Fault, Outcome, is_constraint};
 use super::insert::MultiInsert;
 use super::outbox::publish;
 use super::record::{self, COLUMNS, Record, id_bytes};
-use super::transition::load;
+use super::steps::load;
 use super::writer::Tx;
 use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::Lifecycle;
@@ -280,10 +280,9 @@ async fn belongings(tx: &mut Tx, rows: &[&Record]) -> Outcome<()> {
         .flat_map(|row| row.invocation.attempts.iter().map(|attempt| (row.invocation.id, attempt.clone())))
         .collect();
     attempts::insert(&mut tx.conn, &attempts).await?;
-    for row in rows {
-        let call = &row.invocation;
-        put_body(tx, call.id, PAYLOAD, &call.payload.body).await?;
-        put_body(tx, call.id, RESULT, &call.result.body).await?;
-    }
-    Ok(())
+    let both = rows
+        .iter()
+        .map(|row| &row.invocation)
+        .flat_map(|call| [(call.id, PAYLOAD, &call.payload.body), (call.id, RESULT, &call.result.body)]);
+    bodies::put(tx, both).await
 }

@@ -3,10 +3,11 @@
 use super::codes;
 use super::fault::Outcome;
 use super::insert::MultiInsert;
-use super::record::{bind_failure, id_bytes, read_failure};
+use super::record::{bind_failure, hex_ids, id_bytes, read_failure, read_id};
 use eventflow_domain::{Attempt, Epoch, InvocationId, Timestamp, VersionNumber, WorkerId};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 const COLUMNS: &str = "invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, exit_code, \
@@ -17,6 +18,10 @@ static INSERT: LazyLock<MultiInsert> =
 
 const OF_CALL: &str = "SELECT invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, \
                        exit_code, reason, message, retry_after FROM attempts WHERE invocation = $1 ORDER BY number";
+
+const OF_CALLS: &str = "SELECT invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, \
+                        exit_code, reason, message, retry_after FROM attempts \
+                        WHERE invocation IN (SELECT unhex(value) FROM json_each($1)) ORDER BY invocation, number";
 
 pub(super) async fn insert(conn: &mut SqliteConnection, rows: &[(InvocationId, Attempt)]) -> Outcome<()> {
     INSERT.run(conn, rows, |args, (id, attempt)| bind(args, *id, attempt)).await
@@ -46,8 +51,25 @@ pub(super) async fn of_call(conn: &mut SqliteConnection, id: InvocationId) -> Ou
     rows.iter().map(read).collect()
 }
 
+/// Reads those of many calls, each into its place.
+pub(super) async fn read_all(
+    conn: &mut SqliteConnection,
+    mut places: HashMap<InvocationId, &mut Vec<Attempt>>,
+) -> Outcome<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let ids = hex_ids(places.keys().copied());
+    for row in sqlx::query(OF_CALLS).bind(ids).fetch_all(conn).await? {
+        if let Some(place) = places.get_mut(&read_id(row.try_get(0)?)?) {
+            place.push(read(&row)?);
+        }
+    }
+    Ok(())
+}
+
 /// Reads a row of all columns.
-pub(super) fn read(row: &SqliteRow) -> Outcome<Attempt> {
+fn read(row: &SqliteRow) -> Outcome<Attempt> {
     Ok(Attempt {
         number: row.try_get(1)?,
         epoch: Epoch(row.try_get(2)?),

@@ -1,59 +1,43 @@
 //! Claims and leases.
 
 use super::fault::Outcome;
-use super::record::id_bytes;
-use super::transition::{Ended, advance, load};
-use super::writer::Tx;
-use eventflow_domain::lifecycle::{Event, Policy};
+use super::record::read_id;
+use super::steps::{Order, Took};
+use super::transition::Wish;
+use super::writer::{Tx, Writer};
 use eventflow_domain::ports::{Claim, ClaimRequest, Lease, Renewal};
-use eventflow_domain::spec::RetryPolicy;
-use eventflow_domain::{State, Timestamp, WorkerId};
+use eventflow_domain::{Result, State, WorkerId};
 use sqlx::Row as _;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const RENEW: &str = "UPDATE invocations SET lease_until = $4 \
-                     WHERE id = $1 AND epoch = $2 AND state = 1 AND worker = $3 RETURNING cancel_requested";
-
-/// For events that no policy bears on.
-pub(super) fn no_policy() -> Policy {
-    Policy { retry: RetryPolicy::default(), max_lost: 0 }
-}
-
-/// Since when a call waits for its next start: a delay or a backoff is not waiting.
-pub(super) fn waits_since(not_before: Timestamp, created_at: Timestamp) -> Timestamp {
-    not_before.max(created_at)
-}
+/// Of `[[id, epoch], …]`, those that are still held.
+const RENEW: &str = "UPDATE invocations SET lease_until = $2 \
+    FROM (SELECT unhex(value ->> 0) AS held, value ->> 1 AS claimed FROM json_each($1)) \
+    WHERE id = held AND epoch = claimed AND state = 1 AND worker = $3 RETURNING id, epoch, cancel_requested";
 
 pub(super) async fn claim(
-    tx: &mut Tx,
+    writer: &Writer,
     requests: Vec<ClaimRequest>,
     worker: &WorkerId,
     lease: Duration,
-) -> Outcome<Vec<Claim>> {
-    let mut claims = Vec::with_capacity(requests.len());
-    for request in requests {
-        claims.push(claim_one(tx, request, worker, lease).await?);
-    }
-    Ok(claims)
-}
-
-async fn claim_one(tx: &mut Tx, request: ClaimRequest, worker: &WorkerId, lease: Duration) -> Outcome<Claim> {
-    let Some(mut record) = load(tx, request.invocation).await? else {
-        return Ok(Claim::Stale(None));
-    };
-    let (now, call) = (tx.now(), &record.invocation);
-    let waits = matches!(call.state(), State::Queued | State::Retrying);
-    let expired =
-        waits && now.since(waits_since(call.lifecycle.not_before, call.created_at)) > request.max_age;
-    let event = if expired { Event::Expire } else { Event::Claim };
-    let holder = (!expired).then_some((worker, now + lease));
-    if let Err(refused) = advance(tx, &mut record, event, &no_policy(), holder, Ended::default()).await? {
-        return Ok(Claim::Stale(Some(refused)));
-    }
-    record.hydrate(&mut tx.conn).await?;
-    let call = Box::new(record.invocation);
-    Ok(if expired { Claim::Expired(call) } else { Claim::Claimed(call) })
+) -> Result<Vec<Claim>> {
+    let orders = requests.into_iter().map(|request| Order {
+        id: request.invocation,
+        wish: Wish::Claim { max_age: request.max_age, worker: worker.clone(), lease },
+    });
+    let took = writer.take(orders.collect()).await?;
+    Ok(took
+        .into_iter()
+        .map(|took| match took {
+            Ok(Took::Done(call)) if call.state() == State::Running => Claim::Claimed(call),
+            Ok(Took::Done(call)) => Claim::Expired(call),
+            Ok(Took::Refused(refused)) => Claim::Stale(Some(refused)),
+            // What cannot be read or written is not to be run, and must not hold up the others.
+            Ok(Took::Unknown) | Err(_) => Claim::Stale(None),
+        })
+        .collect())
 }
 
 pub(super) async fn renew(
@@ -63,19 +47,21 @@ pub(super) async fn renew(
     lease: Duration,
 ) -> Outcome<Vec<Renewal>> {
     let until = tx.now() + lease;
-    let mut renewals = Vec::with_capacity(leases.len());
-    for held in leases {
-        let row = sqlx::query(RENEW)
-            .bind(id_bytes(held.invocation))
-            .bind(held.epoch.0)
-            .bind(Arc::clone(&worker.0))
-            .bind(until.as_micros())
-            .fetch_optional(&mut tx.conn)
-            .await?;
-        renewals.push(match row {
-            Some(row) => Renewal::Held { cancel_requested: row.try_get(0)? },
-            None => Renewal::Gone,
-        });
+    let asked: Vec<_> =
+        leases.iter().map(|held| (held.invocation.as_uuid().simple().to_string(), held.epoch.0)).collect();
+    let rows = sqlx::query(RENEW)
+        .bind(serde_json::json!(asked).to_string())
+        .bind(until.as_micros())
+        .bind(Arc::clone(&worker.0))
+        .fetch_all(&mut tx.conn)
+        .await?;
+    let mut held = HashMap::with_capacity(rows.len());
+    for row in rows {
+        held.insert((read_id(row.try_get(0)?)?, row.try_get(1)?), row.try_get(2)?);
     }
-    Ok(renewals)
+    let renewal = |lease: &Lease| match held.get(&(lease.invocation, lease.epoch.0)) {
+        Some(&cancel_requested) => Renewal::Held { cancel_requested },
+        None => Renewal::Gone,
+    };
+    Ok(leases.iter().map(renewal).collect())
 }

@@ -4,7 +4,7 @@ use super::SqliteStore;
 use super::accept;
 use super::attempts;
 use super::fault::{Fault, Outcome};
-use super::record::{self, GET, Record, id_bytes};
+use super::record::{self, GET, Record, hex_ids, id_bytes, read_id};
 use super::writer::Tx;
 use super::{claim, list, outbox, retain, settle, stats, sweep};
 use async_trait::async_trait;
@@ -14,11 +14,13 @@ use eventflow_domain::ports::{
     OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-const EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM invocations WHERE id = $1)";
+const THERE: &str = "SELECT id FROM invocations WHERE id IN (SELECT unhex(value) FROM json_each($1))";
 const BEAT: &str = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = $1";
 
 /// For a running call that is recorded after its start: its worker renews it well before.
@@ -71,10 +73,7 @@ impl InvocationStore for SqliteStore {
         worker: &WorkerId,
         lease: Duration,
     ) -> Result<Vec<Claim>> {
-        let worker = worker.clone();
-        self.writer
-            .write(move |tx| Box::pin(async move { claim::claim(tx, requests, &worker, lease).await }))
-            .await
+        claim::claim(&self.writer, requests, worker, lease).await
     }
 
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>> {
@@ -85,7 +84,7 @@ impl InvocationStore for SqliteStore {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
-        self.writer.write(move |tx| Box::pin(settle::settle(tx, settlement))).await
+        settle::settle(&self.writer, settlement).await
     }
 
     async fn sweep(
@@ -111,7 +110,7 @@ impl InvocationStore for SqliteStore {
     }
 
     async fn cancel(&self, id: InvocationId) -> Result<Invocation> {
-        self.writer.write(move |tx| Box::pin(sweep::cancel(tx, id))).await
+        sweep::cancel(&self.writer, id).await
     }
 
     async fn cancel_function(&self, uid: FunctionUid, limit: u32) -> Result<Vec<Swept>> {
@@ -183,14 +182,11 @@ async fn get(conn: &mut SqliteConnection, id: InvocationId) -> Outcome<Option<In
 
 async fn record_all(tx: &mut Tx, invocations: Vec<Invocation>) -> Outcome<()> {
     let until = tx.now() + RECORDED_LEASE;
-    let mut rows = Vec::with_capacity(invocations.len());
-    for invocation in invocations {
-        let there: bool =
-            sqlx::query_scalar(EXISTS).bind(id_bytes(invocation.id)).fetch_one(&mut tx.conn).await?;
-        if !there {
-            rows.push(recorded(invocation, until));
-        }
-    }
+    let ids = hex_ids(invocations.iter().map(|invocation| invocation.id));
+    let there = sqlx::query(THERE).bind(ids).fetch_all(&mut tx.conn).await?;
+    let there: HashSet<_> = there.iter().map(|row| read_id(row.try_get(0)?)).collect::<Outcome<_>>()?;
+    let new = invocations.into_iter().filter(|invocation| !there.contains(&invocation.id));
+    let rows: Vec<_> = new.map(|invocation| recorded(invocation, until)).collect();
     for row in &rows {
         tx.waiting.moved(row.invocation.function_uid, None, row.invocation.state());
     }

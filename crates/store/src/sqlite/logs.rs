@@ -12,6 +12,7 @@ use eventflow_domain::ports::{LogQuery, LogStore};
 use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, Result, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments as _, Row as _};
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| {
@@ -42,10 +43,7 @@ impl LogStore for SqliteStore {
         function: &FunctionKey,
         lines: Vec<LogLine>,
     ) -> Result<()> {
-        let function = function.clone();
-        self.writer
-            .write(move |tx| Box::pin(async move { append(tx, invocation, &function, &lines).await }))
-            .await
+        self.writer.append(Append { invocation, function: function.clone(), lines }).await
     }
 
     async fn log_read(
@@ -78,26 +76,70 @@ impl LogStore for SqliteStore {
     }
 }
 
-async fn append(
-    tx: &mut Tx,
+/// Lines to append.
+#[derive(Debug)]
+pub(super) struct Append {
     invocation: InvocationId,
-    function: &FunctionKey,
-    lines: &[LogLine],
-) -> Outcome<()> {
-    let (namespace, name) = (function.namespace.as_str(), function.name.as_str());
-    sqlx::query(SOURCE_PUT).bind(namespace).bind(name).execute(&mut tx.conn).await?;
-    let source: i64 = sqlx::query_scalar(SOURCE).bind(namespace).bind(name).fetch_one(&mut tx.conn).await?;
+    function: FunctionKey,
+    lines: Vec<LogLine>,
+}
+
+/// Numbers of functions as sources of lines. They never change.
+pub(super) type LogSources = HashMap<FunctionKey, i64>;
+
+/// Functions whose numbers are remembered; over it all are looked up anew.
+const REMEMBERED: usize = 10_000;
+
+/// Appends all; one answer for each. `Err` is the fault of the whole transaction.
+pub(super) async fn append_all(tx: &mut Tx, appends: &[Append]) -> Outcome<Vec<Result<()>>> {
+    if appends.is_empty() {
+        return Ok(Vec::new());
+    }
+    tx.save().await?;
+    let together = append(tx, appends).await;
+    if tx.kept(together).await?.is_ok() {
+        return Ok(appends.iter().map(|_| Ok(())).collect());
+    }
+    let mut answers = Vec::with_capacity(appends.len());
+    for one in appends.chunks(1) {
+        tx.save().await?;
+        let outcome = append(tx, one).await;
+        answers.push(tx.kept(outcome).await?);
+    }
+    Ok(answers)
+}
+
+async fn append(tx: &mut Tx, appends: &[Append]) -> Outcome<()> {
+    let mut rows = Vec::with_capacity(appends.iter().map(|append| append.lines.len()).sum());
+    for append in appends {
+        let source = source(tx, &append.function).await?;
+        rows.extend(append.lines.iter().map(|line| (append.invocation, source, line)));
+    }
     INSERT
-        .run(&mut tx.conn, lines, |args, line| {
-            args.add(id_bytes(invocation))?;
+        .run(&mut tx.conn, &rows, |args, (invocation, source, line)| {
+            args.add(id_bytes(*invocation))?;
             args.add(line.position.attempt)?;
             args.add(line.position.seq)?;
-            args.add(source)?;
+            args.add(*source)?;
             args.add(line.time.as_micros())?;
             args.add(codes::stream(line.stream))?;
             args.add(Arc::clone(&line.text))
         })
         .await
+}
+
+async fn source(tx: &mut Tx, function: &FunctionKey) -> Outcome<i64> {
+    if let Some(&source) = tx.log_sources.get(function) {
+        return Ok(source);
+    }
+    let (namespace, name) = (function.namespace.as_str(), function.name.as_str());
+    sqlx::query(SOURCE_PUT).bind(namespace).bind(name).execute(&mut tx.conn).await?;
+    let source: i64 = sqlx::query_scalar(SOURCE).bind(namespace).bind(name).fetch_one(&mut tx.conn).await?;
+    if tx.log_sources.len() >= REMEMBERED {
+        tx.log_sources.clear();
+    }
+    tx.log_sources.insert(function.clone(), source);
+    Ok(source)
 }
 
 fn read(row: &SqliteRow) -> Outcome<LogLine> {

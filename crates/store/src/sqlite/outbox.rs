@@ -2,7 +2,7 @@
 
 use super::fault::Outcome;
 use super::insert::MultiInsert;
-use super::record::{id_bytes, read_id, read_key, read_uid};
+use super::record::{id_bytes, read_id, read_key, read_trace, read_uid};
 use super::writer::Tx;
 use eventflow_domain::ports::{Message, OutboxRow};
 use eventflow_domain::{Epoch, FunctionKey, InvocationId, Timestamp};
@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 static OUTBOX: LazyLock<MultiInsert> =
     LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
 
-pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes \
+pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes, i.trace \
     FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
 
 pub(super) const NEXT: &str = "SELECT min(due_at) FROM outbox";
@@ -40,6 +40,7 @@ pub(super) fn read_due(row: &SqliteRow) -> Outcome<OutboxRow> {
             function_uid: read_uid(row.try_get(4)?)?,
             epoch: Epoch(row.try_get(5)?),
             publish: u32::try_from(publishes).unwrap_or(u32::MAX).saturating_add(1),
+            trace: read_trace(row.try_get(7)?)?,
         },
     })
 }

@@ -12,6 +12,7 @@ use eventflow_domain::{
 };
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -58,6 +59,12 @@ pub(super) const GET: &str = concat!(
     " FROM invocations WHERE id = $1"
 );
 
+pub(super) const GET_MANY: &str = concat!(
+    "SELECT ",
+    columns!("payload_kind, payload", "result_kind, result"),
+    " FROM invocations WHERE id IN (SELECT unhex(value) FROM json_each($1))"
+);
+
 impl Record {
     pub(super) fn new(invocation: Invocation) -> Self {
         let apart = [false, false];
@@ -85,6 +92,17 @@ impl Record {
 
 pub(super) fn id_bytes(id: InvocationId) -> Vec<u8> {
     id.as_uuid().as_bytes().to_vec()
+}
+
+/// Any number of ids as one parameter: `IN (SELECT unhex(value) FROM json_each($1))`.
+pub(super) fn hex_ids(ids: impl IntoIterator<Item = InvocationId>) -> String {
+    let mut json = String::from("[");
+    for id in ids {
+        let comma = if json.len() > 1 { "," } else { "" };
+        let _ = write!(json, "{comma}\"{}\"", id.as_uuid().simple());
+    }
+    json.push(']');
+    json
 }
 
 pub(super) fn uid_bytes(uid: FunctionUid) -> Vec<u8> {
@@ -177,7 +195,7 @@ fn trace_bytes(trace: TraceContext) -> Vec<u8> {
     bytes
 }
 
-fn read_trace(bytes: &[u8]) -> Outcome<TraceContext> {
+pub(super) fn read_trace(bytes: &[u8]) -> Outcome<TraceContext> {
     let read = || {
         let (trace, rest) = bytes.split_first_chunk::<16>()?;
         let (span, rest) = rest.split_first_chunk::<8>()?;

@@ -1,14 +1,15 @@
 //! Records that end or go back without their worker: lost leases, old queues, cancels, deleted functions.
 
-use super::attempts;
-use super::claim::no_policy;
 use super::fault::Outcome;
 use super::record::{id_bytes, read_id, uid_bytes};
-use super::transition::{Ended, advance, load};
-use super::writer::Tx;
-use eventflow_domain::lifecycle::{Event, Policy, Refused};
+use super::steps::{Order, Took, take_all};
+use super::transition::Wish;
+use super::writer::{Tx, Writer};
+use eventflow_domain::lifecycle::{Policy, Refused};
 use eventflow_domain::ports::Swept;
-use eventflow_domain::{Error, ErrorKind, FunctionKey, FunctionUid, Invocation, InvocationId, WorkerId};
+use eventflow_domain::{
+    Error, ErrorKind, FunctionKey, FunctionUid, Invocation, InvocationId, Result, WorkerId,
+};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(super) async fn lost(
         query = query.bind(Arc::clone(&alive.0));
     }
     let ids = ids(&query.fetch_all(&mut tx.conn).await?)?;
-    each(tx, ids, Cause::Lost(policy)).await
+    each(tx, ids, Wish::LeaseLost(policy)).await
 }
 
 pub(super) async fn expire(
@@ -55,56 +56,39 @@ pub(super) async fn expire(
         .bind(limit)
         .fetch_all(&mut tx.conn)
         .await?;
-    each(tx, ids(&rows)?, Cause::Old).await
+    each(tx, ids(&rows)?, Wish::Expire).await
 }
 
 pub(super) async fn cancel_function(tx: &mut Tx, uid: FunctionUid, limit: u32) -> Outcome<Vec<Swept>> {
     let rows = sqlx::query(OF_FUNCTION).bind(uid_bytes(uid)).bind(limit).fetch_all(&mut tx.conn).await?;
-    each(tx, ids(&rows)?, Cause::FunctionDeleted).await
+    each(tx, ids(&rows)?, Wish::FunctionDeleted).await
 }
 
 fn ids(rows: &[SqliteRow]) -> Outcome<Vec<InvocationId>> {
     rows.iter().map(|row| read_id(row.try_get(0)?)).collect()
 }
 
-#[derive(Clone, Copy)]
-enum Cause {
-    Lost(Policy),
-    Old,
-    FunctionDeleted,
+async fn each(tx: &mut Tx, ids: Vec<InvocationId>, wish: Wish) -> Outcome<Vec<Swept>> {
+    let orders: Vec<_> = ids.into_iter().map(|id| Order { id, wish: wish.clone() }).collect();
+    let took = take_all(tx, &orders).await?;
+    Ok(took
+        .into_iter()
+        .filter_map(|took| match took {
+            Ok(Took::Done(call)) => {
+                Some(Swept { invocation: call.id, state: call.lifecycle.state, function: call.function })
+            }
+            _ => None,
+        })
+        .collect())
 }
 
-async fn each(tx: &mut Tx, ids: Vec<InvocationId>, cause: Cause) -> Outcome<Vec<Swept>> {
-    let mut swept = Vec::with_capacity(ids.len());
-    for id in ids {
-        let Some(mut record) = load(tx, id).await? else {
-            continue;
-        };
-        let (event, policy) = match cause {
-            Cause::Lost(policy) => (Event::LeaseLost { epoch: record.invocation.lifecycle.epoch }, policy),
-            Cause::Old => (Event::Expire, no_policy()),
-            Cause::FunctionDeleted => (Event::FunctionDeleted, no_policy()),
-        };
-        if advance(tx, &mut record, event, &policy, None, Ended::default()).await?.is_ok() {
-            let call = record.invocation;
-            swept.push(Swept { invocation: id, state: call.lifecycle.state, function: call.function });
-        }
+pub(super) async fn cancel(writer: &Writer, id: InvocationId) -> Result<Invocation> {
+    let took = writer.take(vec![Order { id, wish: Wish::Cancel }]).await?.into_iter().next();
+    match took.unwrap_or(Ok(Took::Unknown))? {
+        Took::Done(call) => Ok(*call),
+        Took::Refused(refused) => Err(wrong_state(id, refused)),
+        Took::Unknown => Err(Error::invocation_not_found(id)),
     }
-    Ok(swept)
-}
-
-pub(super) async fn cancel(tx: &mut Tx, id: InvocationId) -> Outcome<Invocation> {
-    let Some(mut record) = load(tx, id).await? else {
-        return Err(Error::invocation_not_found(id).into());
-    };
-    if let Err(refused) =
-        advance(tx, &mut record, Event::Cancel, &no_policy(), None, Ended::default()).await?
-    {
-        return Err(wrong_state(id, refused).into());
-    }
-    record.hydrate(&mut tx.conn).await?;
-    record.invocation.attempts = attempts::of_call(&mut tx.conn, id).await?;
-    Ok(record.invocation)
 }
 
 fn wrong_state(id: InvocationId, refused: Refused) -> Error {

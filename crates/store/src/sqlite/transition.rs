@@ -1,155 +1,176 @@
-//! One step of a record's life: load, ask the state machine, write back with its effects.
+//! One step of a record's life, in memory: what the state machine says of it, and what is to be written for it.
 
-use super::attempts;
-use super::bodies::{PAYLOAD, RESULT, put_body};
-use super::codes;
-use super::fault::{Fault, Outcome};
-use super::outbox::publish;
-use super::record::{self, GET, Record, bind_body, bind_failure, id_bytes, micros};
-use super::writer::Tx;
-use eventflow_domain::invocation::Stored;
-use eventflow_domain::lifecycle::{Effect, Event, Policy, Refused, step};
-use eventflow_domain::{
-    Attempt, Epoch, Error, ErrorKind, Failure, InvocationId, StartKind, State, Timestamp, WorkerId,
-};
-use sqlx::Arguments as _;
-use sqlx::sqlite::SqliteArguments;
+use super::record::Record;
+use eventflow_domain::lifecycle::{Effect, Event, Lifecycle, Policy, Refused, step};
+use eventflow_domain::ports::Settlement;
+use eventflow_domain::spec::RetryPolicy;
+use eventflow_domain::{Attempt, Epoch, Failure, Invocation, State, Timestamp, WorkerId};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The fence: only who read the epoch that still stands may write.
-const UPDATE: &str = "UPDATE invocations SET state = $3, epoch = $4, attempts = $5, lost = $6, not_before = $7, \
-    cancel_requested = $8, dead_letter = $9, started_at = $10, ended_at = $11, reason = $12, message = $13, \
-    retry_after = $14, http_status = $15, logs_truncated = $16, worker = $17, lease_until = $18, start = $19, \
-    run_micros = $20, publishes = $21 WHERE id = $1 AND epoch = $2";
+/// What is wished of a record.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    /// To run it; one that waited longer than `max_age` is expired instead.
+    Claim {
+        max_age: Duration,
+        worker: WorkerId,
+        lease: Duration,
+    },
+    Settle(Box<Settlement>),
+    LeaseLost(Policy),
+    Expire,
+    FunctionDeleted,
+    Cancel,
+}
 
-/// The same, with what an end brings.
-const UPDATE_END: &str = "UPDATE invocations SET state = $3, epoch = $4, attempts = $5, lost = $6, not_before = $7, \
-    cancel_requested = $8, dead_letter = $9, started_at = $10, ended_at = $11, reason = $12, message = $13, \
-    retry_after = $14, http_status = $15, logs_truncated = $16, worker = $17, lease_until = $18, start = $19, \
-    run_micros = $20, publishes = $21, result_size = $22, result_type = $23, result_kind = $24, result = $25, \
-    payload_kind = iif($26, 0, payload_kind), payload = iif($26, NULL, payload) WHERE id = $1 AND epoch = $2";
+/// What a step changed, beside what stands in the record.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The fence: only who read the epoch that still stands may write.
+    pub read_epoch: Epoch,
+    pub from: State,
+    pub open: Option<Attempt>,
+    pub close: Option<Closed>,
+    pub publish: Option<Timestamp>,
+    pub unpublish: bool,
+    /// The record has its result now, and whether its payload is dropped.
+    pub end: Option<bool>,
+    /// The payload that is dropped lies in `bodies`.
+    pub drop_body: bool,
+}
 
-const DROP_BODY: &str = "DELETE FROM bodies WHERE invocation = $1 AND part = $2";
-
-const CLOSE_ATTEMPT: &str = "UPDATE attempts SET started_at = coalesce($3, started_at), ended_at = $4, start = $5, \
-    outcome = $6, exit_code = $7, reason = $8, message = $9, retry_after = $10 \
-    WHERE invocation = $1 AND number = $2 AND ended_at IS NULL \
-    RETURNING invocation, number, epoch, version, worker, started_at, ended_at, start, outcome, exit_code, reason, \
-    message, retry_after";
-
-const UNPUBLISH: &str = "DELETE FROM outbox WHERE invocation = $1";
-
-/// What is known of the run that ended, beside the verdict.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ended {
-    /// Kept only where the record is terminal now.
-    pub result: Option<Stored>,
-    pub drop_payload: bool,
+/// The end of an attempt.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub attempt: Attempt,
+    /// When user code started, where that is known better than at the claim.
     pub started_at: Option<Timestamp>,
-    pub start: Option<StartKind>,
-    pub exit_code: Option<i32>,
+    /// `attempt` is what the row says now.
+    pub whole: bool,
 }
 
-/// The record as it lies in the row, without attempts and without bodies kept apart.
-pub(super) async fn load(tx: &mut Tx, id: InvocationId) -> Outcome<Option<Record>> {
-    let row = sqlx::query(GET).bind(id_bytes(id)).fetch_optional(&mut tx.conn).await?;
-    row.as_ref().map(record::read).transpose()
-}
-
-/// Takes one step. `record` is changed and written only where the state machine allows the event.
-pub(super) async fn advance(
-    tx: &mut Tx,
+/// Takes one step. `record` is changed only where the state machine allows it.
+pub(super) fn advance(
     record: &mut Record,
-    event: Event,
-    policy: &Policy,
-    claimer: Option<(&WorkerId, Timestamp)>,
-    mut ended: Ended,
-) -> Outcome<Result<(), Refused>> {
-    let now = tx.now();
+    wish: &Wish,
+    unfenced: bool,
+    now: Timestamp,
+) -> Result<Change, Refused> {
     let before = record.invocation.lifecycle;
-    let (after, effects) = match step(before, event, policy, now) {
-        Ok(stepped) => stepped,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    record.invocation.lifecycle = after;
+    let (event, policy) = judged(&record.invocation, wish, unfenced, now);
+    let (after, effects) = step(before, event, &policy, now)?;
+    let mut change = Change::from(before);
+    let end = settlement(wish);
+    let call = &mut record.invocation;
+    call.lifecycle = after;
+    if let Some(end) = end {
+        call.logs_truncated |= end.logs_truncated;
+        call.http_status = end.http_status;
+    }
+    for effect in effects {
+        change.carry_out(record, effect, wish, now);
+    }
     if after.state != State::Running {
         record.worker = None;
         record.lease_until = None;
     }
-    for effect in effects {
-        carry_out(tx, record, effect, claimer, &ended, now).await?;
+    if let Some(end) = end.filter(|_| after.state.is_terminal()) {
+        record.set_result(end.result.clone());
+        change.end = Some(end.drop_payload);
+        if end.drop_payload {
+            change.drop_body = record.payload_apart();
+            record.drop_payload();
+        }
     }
-    let result = ended.result.take().filter(|_| after.state.is_terminal());
-    if let Some(result) = result {
-        record.set_result(result);
-        end_bodies(tx, record, ended.drop_payload).await?;
-        write_back(tx, record, before.epoch, Some(ended.drop_payload)).await?;
-    } else {
-        write_back(tx, record, before.epoch, None).await?;
-    }
-    tx.waiting.moved(record.invocation.function_uid, Some(before.state), after.state);
-    Ok(Ok(()))
+    Ok(change)
 }
 
-async fn carry_out(
-    tx: &mut Tx,
-    record: &mut Record,
-    effect: Effect,
-    claimer: Option<(&WorkerId, Timestamp)>,
-    ended: &Ended,
-    now: Timestamp,
-) -> Outcome<()> {
-    let call = &mut record.invocation;
-    match effect {
-        Effect::OpenAttempt { number, epoch } => {
-            let Some((worker, until)) = claimer else {
-                return Err(Error::new(ErrorKind::Internal, "Internal", "an attempt needs a worker").into());
-            };
-            record.worker = Some(worker.0.clone());
-            record.lease_until = Some(until);
-            record.publishes = 0;
-            call.started_at = call.started_at.or(Some(now));
-            let attempt = opened(number, epoch, call.version, worker.clone(), now);
-            attempts::insert(&mut tx.conn, &[(call.id, attempt)]).await
+fn settlement(wish: &Wish) -> Option<&Settlement> {
+    match wish {
+        Wish::Settle(end) => Some(end),
+        _ => None,
+    }
+}
+
+/// The event that a wish comes to for this record, and the policy it is judged by.
+fn judged(call: &Invocation, wish: &Wish, unfenced: bool, now: Timestamp) -> (Event, Policy) {
+    // For events that no policy bears on.
+    let none = || Policy { retry: RetryPolicy::default(), max_lost: 0 };
+    let current = call.lifecycle.epoch;
+    match wish {
+        Wish::Claim { max_age, .. } => {
+            let waits = matches!(call.state(), State::Queued | State::Retrying);
+            let expired = waits && now.since(waits_since(call)) > *max_age;
+            (if expired { Event::Expire } else { Event::Claim }, none())
         }
-        Effect::CloseAttempt { outcome, failure } => {
-            let number = call.lifecycle.attempts;
-            if number == 1 && ended.started_at.is_some() {
-                call.started_at = ended.started_at;
+        Wish::Settle(end) => {
+            let epoch = if unfenced { current } else { end.epoch };
+            (Event::Settle { epoch, verdict: end.verdict.clone(), jitter: end.jitter }, end.policy)
+        }
+        Wish::LeaseLost(policy) => (Event::LeaseLost { epoch: current }, *policy),
+        Wish::Expire => (Event::Expire, none()),
+        Wish::FunctionDeleted => (Event::FunctionDeleted, none()),
+        Wish::Cancel => (Event::Cancel, none()),
+    }
+}
+
+/// Since when a call waits for its next start: a delay or a backoff is not waiting.
+fn waits_since(call: &Invocation) -> Timestamp {
+    call.lifecycle.not_before.max(call.created_at)
+}
+
+impl From<Lifecycle> for Change {
+    /// Nothing is changed yet.
+    fn from(before: Lifecycle) -> Self {
+        Self {
+            read_epoch: before.epoch,
+            from: before.state,
+            open: None,
+            close: None,
+            publish: None,
+            unpublish: false,
+            end: None,
+            drop_body: false,
+        }
+    }
+}
+
+impl Change {
+    fn carry_out(&mut self, record: &mut Record, effect: Effect, wish: &Wish, now: Timestamp) {
+        match effect {
+            Effect::OpenAttempt { number, epoch } => {
+                if let Wish::Claim { worker, lease, .. } = wish {
+                    self.open = Some(open(record, number, epoch, worker, now));
+                    record.lease_until = Some(now + *lease);
+                }
             }
-            record.start = ended.start.or(record.start);
-            record.run = ended.started_at.map(|started| now.since(started));
-            let closed = close_attempt(tx, call.id, number, outcome, failure.as_ref(), ended, now).await?;
-            call.attempts = closed.into_iter().collect();
-            Ok(())
+            Effect::CloseAttempt { outcome, failure } => {
+                self.close = Some(close(record, outcome, failure, settlement(wish), now));
+            }
+            Effect::Publish { at } => self.publish = Some(at),
+            Effect::Unpublish => self.unpublish = true,
+            Effect::Finish { failure } => {
+                record.invocation.ended_at = Some(now);
+                record.invocation.failure = failure;
+            }
+            // Whoever asked for this tells the owner over the bus; the wish itself is in the row.
+            Effect::TellOwner => {}
         }
-        Effect::Publish { at } => publish(tx, &[(call.id, at)]).await,
-        Effect::Unpublish => {
-            sqlx::query(UNPUBLISH).bind(id_bytes(call.id)).execute(&mut tx.conn).await?;
-            Ok(())
-        }
-        Effect::Finish { failure } => {
-            call.ended_at = Some(now);
-            call.failure = failure;
-            Ok(())
-        }
-        // Whoever asked for this tells the owner over the bus; the wish itself is in the row.
-        Effect::TellOwner => Ok(()),
     }
 }
 
-fn opened(
-    number: u32,
-    epoch: Epoch,
-    version: eventflow_domain::VersionNumber,
-    worker: WorkerId,
-    started_at: Timestamp,
-) -> Attempt {
+fn open(record: &mut Record, number: u32, epoch: Epoch, worker: &WorkerId, now: Timestamp) -> Attempt {
+    record.worker = Some(Arc::clone(&worker.0));
+    record.publishes = 0;
+    let call = &mut record.invocation;
+    call.started_at = call.started_at.or(Some(now));
     Attempt {
         number,
         epoch,
-        version,
-        worker,
-        started_at,
+        version: call.version,
+        worker: worker.clone(),
+        started_at: now,
         ended_at: None,
         start: None,
         outcome: None,
@@ -158,82 +179,34 @@ fn opened(
     }
 }
 
-async fn close_attempt(
-    tx: &mut Tx,
-    id: InvocationId,
-    number: u32,
+fn close(
+    record: &mut Record,
     outcome: State,
-    failure: Option<&Failure>,
-    ended: &Ended,
+    failure: Option<Failure>,
+    end: Option<&Settlement>,
     now: Timestamp,
-) -> Outcome<Option<Attempt>> {
-    let mut args = SqliteArguments::default();
-    let mut bind = || {
-        args.add(id_bytes(id))?;
-        args.add(number)?;
-        args.add(ended.started_at.map(Timestamp::as_micros))?;
-        args.add(now.as_micros())?;
-        args.add(ended.start.map(codes::start))?;
-        args.add(codes::state(outcome))?;
-        args.add(ended.exit_code)?;
-        bind_failure(&mut args, failure)
-    };
-    bind().map_err(sqlx::Error::Encode)?;
-    let row = sqlx::query_with(CLOSE_ATTEMPT, args).fetch_optional(&mut tx.conn).await?;
-    row.as_ref().map(attempts::read).transpose()
-}
-
-/// Large bodies of a record that has ended.
-async fn end_bodies(tx: &mut Tx, record: &mut Record, drop_payload: bool) -> Outcome<()> {
-    let id = record.invocation.id;
-    put_body(tx, id, RESULT, &record.invocation.result.body).await?;
-    if drop_payload {
-        if record.payload_apart() {
-            sqlx::query(DROP_BODY).bind(id_bytes(id)).bind(PAYLOAD).execute(&mut tx.conn).await?;
-        }
-        record.drop_payload();
+) -> Closed {
+    let call = &mut record.invocation;
+    let (number, started_at) = (call.lifecycle.attempts, end.map(|end| end.started_at));
+    let start = end.and_then(|end| end.start);
+    if number == 1 && started_at.is_some() {
+        call.started_at = started_at;
     }
-    Ok(())
-}
-
-/// `end`: with the result too, and whether the payload is dropped.
-async fn write_back(tx: &mut Tx, record: &Record, read_epoch: Epoch, end: Option<bool>) -> Outcome<()> {
-    let call = &record.invocation;
-    let life = &call.lifecycle;
-    let mut args = SqliteArguments::default();
-    let mut bind = || {
-        args.add(id_bytes(call.id))?;
-        args.add(read_epoch.0)?;
-        args.add(codes::state(life.state))?;
-        args.add(life.epoch.0)?;
-        args.add(life.attempts)?;
-        args.add(life.lost)?;
-        args.add(life.not_before.as_micros())?;
-        args.add(life.cancel_requested)?;
-        args.add(life.dead_letter)?;
-        args.add(call.started_at.map(Timestamp::as_micros))?;
-        args.add(call.ended_at.map(Timestamp::as_micros))?;
-        bind_failure(&mut args, call.failure.as_ref())?;
-        args.add(call.http_status)?;
-        args.add(call.logs_truncated)?;
-        args.add(record.worker.clone())?;
-        args.add(record.lease_until.map(Timestamp::as_micros))?;
-        args.add(record.start.map(codes::start))?;
-        args.add(record.run.map(micros))?;
-        args.add(record.publishes)?;
-        let Some(drop_payload) = end else {
-            return Ok(());
-        };
-        args.add(call.result.size as i64)?;
-        args.add(call.result.content_type.clone())?;
-        bind_body(&mut args, &call.result.body)?;
-        args.add(drop_payload)
+    record.start = start.or(record.start);
+    record.run = started_at.map(|started| now.since(started));
+    let worker = record.worker.clone();
+    let whole = worker.is_some() && started_at.is_some();
+    let attempt = Attempt {
+        number,
+        epoch: call.lifecycle.epoch,
+        version: call.version,
+        worker: WorkerId(worker.unwrap_or_default()),
+        started_at: started_at.unwrap_or(now),
+        ended_at: Some(now),
+        start,
+        outcome: Some(outcome),
+        exit_code: end.and_then(|end| end.exit_code),
+        failure,
     };
-    bind().map_err(sqlx::Error::Encode)?;
-    let done =
-        sqlx::query_with(if end.is_some() { UPDATE_END } else { UPDATE }, args).execute(&mut tx.conn).await?;
-    if done.rows_affected() == 1 {
-        return Ok(());
-    }
-    Err(Fault::Refused(Error::new(ErrorKind::VersionConflict, "VersionConflict", "another writer was first")))
+    Closed { attempt, started_at, whole }
 }

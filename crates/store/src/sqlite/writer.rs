@@ -6,6 +6,8 @@ use super::Options;
 use super::accept::Accept;
 use super::fault::{Fault, Outcome};
 use super::lock::FolderLock;
+use super::logs::{Append, LogSources};
+use super::steps::{Order, Took};
 use super::waiting::Waiting;
 use eventflow_domain::ports::{Accepted, Clock, NewInvocation};
 use eventflow_domain::{Error, ErrorKind, Result, Timestamp};
@@ -20,7 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) struct Tx {
     pub conn: SqliteConnection,
     pub waiting: Waiting,
+    pub log_sources: LogSources,
     pub unfenced: bool,
+    due: Due,
     clock: Arc<dyn Clock>,
 }
 
@@ -28,6 +32,82 @@ impl Tx {
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+
+    pub(super) async fn execute(&mut self, sql: &'static str) -> Outcome<()> {
+        sqlx::query(sql).execute(&mut self.conn).await?;
+        Ok(())
+    }
+
+    /// Begins the transaction; sent together with the first part of it.
+    pub(super) fn begin(&mut self) {
+        self.due = Due::Begin;
+    }
+
+    /// Drops what is due, because the transaction has failed.
+    pub(super) fn nothing_due(&mut self) {
+        self.due = Due::Nothing;
+    }
+
+    /// Sends what is due, where no part begins.
+    pub(super) async fn settle_due(&mut self) -> Outcome<()> {
+        match std::mem::take(&mut self.due) {
+            Due::Nothing => Ok(()),
+            Due::Begin => self.execute("BEGIN IMMEDIATE").await,
+            Due::Release => self.execute("RELEASE part").await,
+        }
+    }
+
+    pub(super) async fn commit(&mut self) -> Outcome<()> {
+        match std::mem::take(&mut self.due) {
+            // There was nothing to do.
+            Due::Begin => Ok(()),
+            Due::Nothing | Due::Release => self.execute("COMMIT").await,
+        }
+    }
+
+    /// Begins a part that may fail alone, also within another; [`Tx::kept`] ends it.
+    pub(super) async fn save(&mut self) -> Outcome<()> {
+        let sql = match std::mem::take(&mut self.due) {
+            Due::Nothing => "SAVEPOINT part",
+            Due::Begin => "BEGIN IMMEDIATE; SAVEPOINT part",
+            Due::Release => "RELEASE part; SAVEPOINT part",
+        };
+        self.execute(sql).await
+    }
+
+    /// Ends the part: undoes what failed alone and passes its error on; lifts what makes the whole group fail.
+    pub(super) async fn kept<T>(&mut self, outcome: Outcome<T>) -> Outcome<Result<T>> {
+        match outcome {
+            Ok(value) => {
+                self.settle_due().await?;
+                self.due = Due::Release;
+                Ok(Ok(value))
+            }
+            Err(fault) if fault.is_alone() => {
+                self.settle_due().await?;
+                self.forget();
+                self.execute("ROLLBACK TO part; RELEASE part").await?;
+                Ok(Err(fault.into()))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Forgets what was remembered of the rows, because some of it is undone.
+    pub(super) fn forget(&mut self) {
+        self.waiting.forget();
+        self.log_sources.clear();
+    }
+}
+
+/// What is still to be sent, with the next statement that controls the transaction: one crossing for both.
+#[derive(Debug, Default)]
+enum Due {
+    #[default]
+    Nothing,
+    Begin,
+    /// Of the innermost part. `COMMIT` releases it by itself.
+    Release,
 }
 
 /// A command other than an accept. Runs in the group's transaction; its answer goes out once that is committed.
@@ -63,8 +143,24 @@ where
     }
 }
 
+/// Orders of one caller.
+struct Orders {
+    orders: Vec<Order>,
+    reply: oneshot::Sender<Taken>,
+}
+
+type Taken = Result<Vec<Result<Took>>>;
+
+/// Lines of one call.
+struct Lines {
+    lines: Append,
+    reply: oneshot::Sender<Result<()>>,
+}
+
 enum Command {
     Accept(Box<Accept>),
+    Orders(Orders),
+    Lines(Box<Lines>),
     Job(Box<dyn Job>),
     Close(oneshot::Sender<()>),
 }
@@ -95,7 +191,14 @@ impl Writer {
         options: &Options,
     ) -> Self {
         let (sender, commands) = mpsc::channel(options.queue.max(1));
-        let tx = Tx { conn, waiting: Waiting::default(), unfenced: options.unfenced, clock };
+        let tx = Tx {
+            conn,
+            waiting: Waiting::default(),
+            log_sources: LogSources::default(),
+            unfenced: options.unfenced,
+            due: Due::default(),
+            clock,
+        };
         spawn(group::Loop { commands, tx, reconnect, _lock: lock }.run());
         Self { commands: sender, wait: options.wait }
     }
@@ -103,6 +206,19 @@ impl Writer {
     pub(super) async fn accept(&self, new: NewInvocation) -> Result<Accepted> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Accept(Box::new(Accept { new, reply }))).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Carries out the orders; one answer for each, in order.
+    pub(super) async fn take(&self, orders: Vec<Order>) -> Taken {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Orders(Orders { orders, reply })).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    pub(super) async fn append(&self, lines: Append) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Lines(Box::new(Lines { lines, reply }))).await?;
         answer.await.map_err(|_| stopped())?
     }
 

@@ -1,7 +1,7 @@
 //! One line of the log.
 
 use super::Style;
-use std::fmt::{Debug, Write as _};
+use std::fmt::{Arguments, Debug, Write as _};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::format::Writer;
@@ -24,44 +24,31 @@ impl Line {
         Self { style, message: String::new(), fields: String::new(), names: Vec::new() }
     }
 
-    fn name(&mut self, name: &'static str) {
-        self.names.push(name);
-        match self.style {
-            Style::Json => {
-                self.fields.push(',');
-                quote(&mut self.fields, name);
-                self.fields.push(':');
-            }
-            Style::Text { .. } => {
-                self.fields.push(' ');
-                self.fields.push_str(name);
-                self.fields.push('=');
-            }
-        }
+    fn name(&mut self, known: &'static str) {
+        self.names.push(known);
+        name(&mut self.fields, self.style, known);
     }
 
-    fn text(&mut self, name: &'static str, value: &str) {
+    fn text(&mut self, name: &'static str, text: Arguments<'_>) {
         if name == "message" {
-            self.message.push_str(cut(value));
+            let _ = Escaped { out: &mut self.message, style: self.style, left: MAX_VALUE }.write_fmt(text);
             return;
         }
         self.name(name);
-        match self.style {
-            Style::Json => quote(&mut self.fields, cut(value)),
-            Style::Text { .. } => plain(&mut self.fields, cut(value)),
-        }
+        value(&mut self.fields, self.style, text);
     }
 
     /// A number or a truth value, the same in both styles.
-    fn bare(&mut self, name: &'static str, value: std::fmt::Arguments<'_>) {
+    fn bare(&mut self, name: &'static str, value: Arguments<'_>) {
         self.name(name);
         let _ = self.fields.write_fmt(value);
     }
 
-    /// A field of a span around the event; what is nearer counts.
-    pub(super) fn context(&mut self, name: &'static str, value: &str) {
+    /// A field of a span around the event, in the line's style; what is nearer counts.
+    pub(super) fn context(&mut self, name: &'static str, text: &str) {
         if !self.names.contains(&name) {
-            self.text(name, value);
+            self.names.push(name);
+            self.fields.push_str(text);
         }
     }
 
@@ -77,9 +64,7 @@ impl Line {
                     line,
                     "\",\"level\":\"{level}\",\"service\":\"{service}\",\"target\":\"{target}\""
                 );
-                line.push_str(",\"message\":");
-                quote(&mut line, &self.message);
-                line.push_str(&self.fields);
+                line.extend([",\"message\":\"", &self.message, "\"", &self.fields]);
                 line.push('}');
             }
             Style::Text { colours } => {
@@ -89,8 +74,7 @@ impl Line {
                 } else {
                     let _ = write!(line, " {level:>5} {target}: ");
                 }
-                plain(&mut line, &self.message);
-                line.push_str(&self.fields);
+                line.extend([&*self.message, &*self.fields]);
             }
         }
         line.push('\n');
@@ -108,36 +92,63 @@ fn colour(level: Level) -> u8 {
     }
 }
 
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_VALUE)).unwrap_or(text)
+/// The name of a field, up to its value: `,"a":` or ` a=`.
+pub(super) fn name(out: &mut String, style: Style, name: &str) {
+    match style {
+        Style::Json => out.extend([",\"", name, "\":"]),
+        Style::Text { .. } => out.extend([" ", name, "="]),
+    }
 }
 
-/// As a JSON string.
-fn quote(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            // The second group is escaped for those who read the file raw on a terminal.
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+/// The value of a field, escaped and cut.
+pub(super) fn value(out: &mut String, style: Style, value: Arguments<'_>) {
+    let json = matches!(style, Style::Json);
+    out.push_str(if json { "\"" } else { "" });
+    let _ = Escaped { out, style, left: MAX_VALUE }.write_fmt(value);
+    out.push_str(if json { "\"" } else { "" });
+}
+
+/// Escapes what is written through it, and drops what is too much.
+struct Escaped<'a> {
+    out: &'a mut String,
+    style: Style,
+    left: usize,
+}
+
+impl std::fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let text = text.get(..text.floor_char_boundary(self.left)).unwrap_or(text);
+        self.left = self.left.saturating_sub(text.len());
+        for c in text.chars() {
+            match self.style {
+                Style::Json => json(self.out, c),
+                Style::Text { .. } => plain(self.out, c),
             }
-            _ => out.push(c),
         }
+        Ok(())
     }
-    out.push('"');
+}
+
+/// As in a JSON string.
+fn json(out: &mut String, c: char) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        // The second group is escaped for those who read the file raw on a terminal.
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+        _ => out.push(c),
+    }
 }
 
 /// As text whose control characters are escaped: it stays on its line and moves no cursor.
-fn plain(out: &mut String, text: &str) {
-    for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
+fn plain(out: &mut String, c: char) {
+    if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+        out.extend(c.escape_default());
+    } else {
+        out.push(c);
     }
 }
 
@@ -146,7 +157,7 @@ impl Visit for Line {
         if value.is_finite() {
             self.bare(field.name(), format_args!("{value}"));
         } else {
-            self.text(field.name(), &value.to_string());
+            self.text(field.name(), format_args!("{value}"));
         }
     }
 
@@ -163,14 +174,14 @@ impl Visit for Line {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field.name(), value);
+        self.text(field.name(), format_args!("{value}"));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.text(field.name(), &eventflow_domain::error::Chain(value).to_string());
+        self.text(field.name(), format_args!("{}", eventflow_domain::error::Chain(value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field.name(), &format!("{value:?}"));
+        self.text(field.name(), format_args!("{value:?}"));
     }
 }

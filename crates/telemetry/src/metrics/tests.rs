@@ -21,7 +21,6 @@ async fn every_fixed_name_is_exposed_exactly() {
     metrics.http_request("POST", "/v1/functions/{name}:invoke", 202);
     metrics.set_active_functions(4);
     metrics.set_outbox_lag(Duration::from_millis(250));
-    metrics.writer_group(3);
     let text = metrics.encode();
     let of = r#"namespace="default",function="hello""#;
     for (series, value) in [
@@ -37,7 +36,6 @@ async fn every_fixed_name_is_exposed_exactly() {
         (format!("eventflow_function_logs_truncated_total{{{of}}}"), 0.0),
         ("eventflow_active_functions".into(), 4.0),
         ("eventflow_outbox_lag_seconds".into(), 0.25),
-        ("eventflow_writer_group_size_sum".into(), 3.0),
     ] {
         assert_eq!(sample(&text, &series), Some(value), "{series}\n{text}");
     }

@@ -10,6 +10,7 @@
 use crate::key;
 use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition, Stream};
 use eventflow_domain::ports::{Bus, Delivery, Live, Message, Topic};
+use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{Epoch, FunctionKey, FunctionUid, InvocationId, State, Timestamp};
 use futures::stream::{BoxStream, StreamExt};
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ pub fn message(function: &FunctionKey) -> Message {
         function_uid: FunctionUid::generate(),
         epoch: Epoch(0),
         publish: 1,
+        trace: TraceContext::generate(),
     }
 }
 

@@ -93,7 +93,7 @@ impl App {
         page_size: Option<i32>,
         page_token: &str,
     ) -> Result<(Vec<Invocation>, String)> {
-        self.require_list(caller, filter, Permission::InvocationsRead)?;
+        require_list(caller, filter, Permission::InvocationsRead)?;
         let question = format!("invocations {filter:?}");
         let size = page::size(page_size)?;
         let after = page::cursor(page_token, &question)?.and_then(|cursor| cursor.parse().ok());
@@ -101,26 +101,6 @@ impl App {
         let next = page.invocations.last().filter(|_| page.more);
         let next = next.map(|last| page::token(&last.id.to_string(), &question)).unwrap_or_default();
         Ok((page.invocations, next))
-    }
-
-    /// A list over all namespaces needs the permission in all of them.
-    pub(super) fn require_list(
-        &self,
-        caller: &Caller,
-        filter: &InvocationFilter,
-        permission: Permission,
-    ) -> Result<()> {
-        match &filter.namespace {
-            Some(namespace) => caller.require(permission, namespace),
-            None if caller.grants.iter().any(|g| g.namespace.is_none() && g.role.allows(permission)) => {
-                Ok(())
-            }
-            None => Err(Error::new(
-                ErrorKind::Forbidden,
-                "PermissionDenied",
-                format!("permission {permission} in all namespaces is needed"),
-            )),
-        }
     }
 
     /// The bytes of a result, and their content type. `WrongState` where the call has none yet.
@@ -195,7 +175,7 @@ impl App {
         mut filter: InvocationFilter,
         dry_run: bool,
     ) -> Result<Bulk> {
-        self.require_list(caller, &filter, Permission::InvocationsWrite)?;
+        require_list(caller, &filter, Permission::InvocationsWrite)?;
         filter.states.retain(|state| !state.is_terminal());
         if filter.states.is_empty() {
             filter.states = vec![State::Queued, State::Running, State::Retrying];
@@ -228,4 +208,17 @@ async fn until_changed(live: &mut (impl futures::Stream<Item = Live> + Unpin)) {
         }
     }
     futures::future::pending::<()>().await;
+}
+
+/// A list over all namespaces needs the permission in all of them.
+pub(super) fn require_list(caller: &Caller, filter: &InvocationFilter, permission: Permission) -> Result<()> {
+    match &filter.namespace {
+        Some(namespace) => caller.require(permission, namespace),
+        None if caller.grants.iter().any(|g| g.namespace.is_none() && g.role.allows(permission)) => Ok(()),
+        None => Err(Error::new(
+            ErrorKind::Forbidden,
+            "PermissionDenied",
+            format!("permission {permission} in all namespaces is needed"),
+        )),
+    }
 }

@@ -13,10 +13,14 @@ use eventflow_domain::{
     Error, ErrorKind, Function, FunctionKey, Invocation, InvocationId, Mode, Result, Source, State,
     VersionNumber,
 };
+use eventflow_telemetry::names::{SPAN_ACCEPT, SPAN_INVOKE};
+use eventflow_telemetry::propagation;
 use futures::stream;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 /// A call as it came in.
 #[derive(Debug)]
@@ -63,7 +67,15 @@ const INVALID: [&str; 10] = [
 ];
 
 impl App {
-    pub async fn function_invoke(&self, caller: &Caller, request: InvokeRequest) -> Result<InvokeAnswer> {
+    pub async fn function_invoke(&self, caller: &Caller, mut request: InvokeRequest) -> Result<InvokeAnswer> {
+        let span = call_span(&request);
+        if !span.is_disabled() {
+            request.trace = propagation::adopt(&span, Some(request.trace));
+        }
+        self.invoke(caller, request).instrument(span).await
+    }
+
+    async fn invoke(&self, caller: &Caller, request: InvokeRequest) -> Result<InvokeAnswer> {
         self.refuse_while_draining()?;
         let function = self.function_for(caller, &request.key, Permission::FunctionsInvoke)?;
         takes_calls(&function)?;
@@ -78,6 +90,7 @@ impl App {
             .map(|key| self.idempotency(key, &request.key, caller, &request.payload))
             .transpose()?;
         let id = InvocationId::generate();
+        Span::current().record("invocation_id", tracing::field::display(id));
         match request.wait {
             Some(_) if request.delay.is_some() => Err(Error::invalid(
                 "delay",
@@ -263,6 +276,16 @@ impl App {
     /// Whether everyone may call the function's URL.
     pub fn is_public(&self, key: &FunctionKey) -> bool {
         self.parts.registry.get(key).is_some_and(|function| function.spec.url == UrlAccess::Public)
+    }
+}
+
+/// At debug level, so it is there only where spans are exported.
+fn call_span(request: &InvokeRequest) -> Span {
+    let (namespace, function) = (request.key.namespace.as_str(), request.key.name.as_str());
+    if request.wait.is_some() {
+        tracing::debug_span!(SPAN_INVOKE, trace_id = Empty, invocation_id = Empty, namespace, function)
+    } else {
+        tracing::debug_span!(SPAN_ACCEPT, trace_id = Empty, invocation_id = Empty, namespace, function)
     }
 }
 

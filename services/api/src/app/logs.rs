@@ -116,7 +116,8 @@ impl App {
                 }
                 yield line;
             }
-            while follow {
+            if !follow { return }
+            loop {
                 let next = tokio::select! {
                     next = live.next() => next,
                     () = draining.cancelled() => None,

@@ -1,5 +1,5 @@
 use super::App;
-use super::invocations::{BULK, Bulk};
+use super::invocations::{BULK, Bulk, require_list};
 use super::invoke::{InvokeAnswer, NewCall, takes_calls};
 use bytes::BytesMut;
 use eventflow_domain::access::{Caller, Permission};
@@ -10,6 +10,15 @@ use eventflow_domain::{Error, Invocation, InvocationId, Namespace, Result, Sourc
 use futures::TryStreamExt as _;
 use std::time::Duration;
 
+/// How the new call of a replay differs from the recorded one.
+struct Anew {
+    version: Option<VersionNumber>,
+    payload: Option<Content>,
+    trace: TraceContext,
+    idempotency: Option<IdempotencyKey>,
+    delay: Duration,
+}
+
 impl App {
     /// Makes a new call of the same function; the old record stays as it is.
     pub async fn invocation_replay(
@@ -19,9 +28,11 @@ impl App {
         id: InvocationId,
         version: Option<VersionNumber>,
         payload: Option<Content>,
+        trace: TraceContext,
     ) -> Result<Invocation> {
         let record = self.invocation_for(caller, namespace, id, Permission::InvocationsWrite).await?;
-        let new = self.replay(caller, record, version, payload, None, Duration::ZERO).await?;
+        let anew = Anew { version, payload, trace, idempotency: None, delay: Duration::ZERO };
+        let new = self.replay(caller, record, anew).await?;
         self.parts.store.get(new).await?.ok_or_else(|| Error::invocation_not_found(new))
     }
 
@@ -29,11 +40,9 @@ impl App {
         &self,
         caller: &Caller,
         record: Invocation,
-        version: Option<VersionNumber>,
-        payload: Option<Content>,
-        idempotency: Option<IdempotencyKey>,
-        delay: Duration,
+        anew: Anew,
     ) -> Result<InvocationId> {
+        let Anew { version, payload, trace, idempotency, delay } = anew;
         self.refuse_while_draining()?;
         let function = self.function_for(caller, &record.function, Permission::FunctionsInvoke)?;
         takes_calls(&function)?;
@@ -50,7 +59,6 @@ impl App {
         // A copy, not a second name: the old record may be removed while this one still waits.
         let payload = self.store_payload(id, payload).await?;
         let call = NewCall { id, function, version, source: Source::Replay, replay_of: Some(record.id) };
-        let trace = TraceContext::generate();
         match self.accept(caller, call, payload, trace, idempotency, Some(delay)).await? {
             InvokeAnswer::Accepted { id, .. } => Ok(id),
             InvokeAnswer::Finished { invocation, .. } => Ok(invocation.id),
@@ -79,7 +87,7 @@ impl App {
         rate: i32,
         dry_run: bool,
     ) -> Result<Bulk> {
-        self.require_list(caller, &filter, Permission::InvocationsWrite)?;
+        require_list(caller, &filter, Permission::InvocationsWrite)?;
         if rate < 0 {
             return Err(Error::invalid("rate", format!("must be at least 0, is {rate}")));
         }
@@ -104,7 +112,10 @@ impl App {
                 payload_hash: [0; 32],
                 expires_at: self.parts.clock.now() + self.limits.idempotency,
             };
-            let new = self.replay(caller, record, version, None, Some(key), delay).await?;
+            // Many calls that run at different times are no one trace.
+            let trace = TraceContext::generate();
+            let anew = Anew { version, payload: None, trace, idempotency: Some(key), delay };
+            let new = self.replay(caller, record, anew).await?;
             self.parts.store.clear_dead_letter(id).await?;
             bulk.count += 1;
             bulk.ids.push(new);
@@ -119,7 +130,7 @@ impl App {
         mut filter: InvocationFilter,
         dry_run: bool,
     ) -> Result<Bulk> {
-        self.require_list(caller, &filter, Permission::InvocationsWrite)?;
+        require_list(caller, &filter, Permission::InvocationsWrite)?;
         filter.dead_letter = Some(true);
         if dry_run {
             return Ok(Bulk { count: self.parts.store.count(&filter).await?, ..Bulk::default() });

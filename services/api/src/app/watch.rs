@@ -1,4 +1,5 @@
 use super::App;
+use super::invocations::require_list;
 use async_stream::stream;
 use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::ports::{Live, RegistryEvent, Topic};
@@ -151,9 +152,7 @@ impl App {
                 yield WatchEvent { kind: WatchKind::Reset, resume_token: String::new() };
             }
             loop {
-                let at = match seen {
-                    Some(at) => at,
-                    None => {
+                let at = if let Some(at) = seen { at } else {
                         // Read the number first: a change in between is told twice, never missed.
                         let at = *latest.borrow_and_update();
                         let resume_token = self.watch.token(at);
@@ -164,7 +163,6 @@ impl App {
                         }
                         yield WatchEvent { kind: WatchKind::Synced, resume_token };
                         at
-                    }
                 };
                 let Some(changes) = self.watch.behind(at) else {
                     yield WatchEvent { kind: WatchKind::Reset, resume_token: String::new() };
@@ -204,7 +202,7 @@ impl App {
             function: function.as_ref().map(|key| key.name.clone()),
             ..Default::default()
         };
-        self.require_list(caller, &filter, Permission::InvocationsRead)?;
+        require_list(caller, &filter, Permission::InvocationsRead)?;
         if !(0..=MAX_SNAPSHOT).contains(&snapshot) {
             return Err(Error::invalid(
                 "snapshot",

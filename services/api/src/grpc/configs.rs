@@ -17,7 +17,7 @@ impl Grpc {
         let namespace = namespace(namespace_text).map_err(to_status)?;
         let values = data.unwrap_or_default().values;
         let entry = self.app.config_put(&caller, kind, &namespace, name, values).await;
-        entry.map(entry_to_wire).map_err(to_status)
+        entry.map(|entry| entry_to_wire(&entry)).map_err(to_status)
     }
 
     async fn entries(
@@ -28,7 +28,7 @@ impl Grpc {
     ) -> Result<Vec<v1::ConfigEntry>, Status> {
         let namespace = namespace(namespace_text).map_err(to_status)?;
         let entries = self.app.config_list(&caller, kind, &namespace).await.map_err(to_status)?;
-        Ok(entries.into_iter().map(entry_to_wire).collect())
+        Ok(entries.iter().map(entry_to_wire).collect())
     }
 
     async fn delete(
@@ -43,7 +43,7 @@ impl Grpc {
     }
 }
 
-fn entry_to_wire(entry: ConfigEntry) -> v1::ConfigEntry {
+fn entry_to_wire(entry: &ConfigEntry) -> v1::ConfigEntry {
     v1::ConfigEntry {
         namespace: entry.namespace.to_string(),
         name: entry.name.to_string(),

@@ -3,7 +3,7 @@ use crate::app::{FunctionQuery, InvokeAnswer, InvokeRequest, WatchEvent, WatchKi
 use eventflow_domain::invocation::Content;
 use eventflow_domain::ports::Precondition;
 use eventflow_domain::spec::RuntimeKind;
-use eventflow_domain::{Error, Function, VersionNumber};
+use eventflow_domain::{Error, VersionNumber};
 use eventflow_proto::convert::{
     self, duration_from_wire, function_key, function_to_wire, invocation_to_wire, log_line_to_wire,
     namespace_or_all, state_to_wire, stats_to_wire, timestamp_from_wire, version_to_wire,
@@ -35,10 +35,6 @@ fn precondition(create_only: bool, etag: String) -> Result<Precondition, Error> 
         (false, false) => Ok(Precondition::Etag(etag)),
         (false, true) => Ok(Precondition::None),
     }
-}
-
-fn wire(function: &Arc<Function>) -> Option<v1::Function> {
-    Some(function_to_wire(function))
 }
 
 impl Grpc {
@@ -136,7 +132,7 @@ impl FunctionService for Grpc {
         let applied = self.app.function_apply(&caller, key, &draft, precondition, request.dry_run).await;
         let applied = applied.map_err(to_status)?;
         Ok(Response::new(v1::ApplyFunctionResponse {
-            function: wire(&applied.function),
+            function: Some(function_to_wire(&applied.function)),
             created: applied.created,
             changed: applied.changed,
         }))
@@ -225,7 +221,9 @@ impl FunctionService for Grpc {
         let request = request.into_inner();
         let key = function_key(&request.namespace, &request.name).map_err(to_status)?;
         let function = self.app.function_rollback(&caller, &key, VersionNumber(request.version)).await;
-        Ok(Response::new(v1::RollbackFunctionResponse { function: wire(&function.map_err(to_status)?) }))
+        Ok(Response::new(v1::RollbackFunctionResponse {
+            function: Some(function_to_wire(function.map_err(to_status)?.as_ref())),
+        }))
     }
 
     async fn list_versions(

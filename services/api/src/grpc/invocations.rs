@@ -1,4 +1,4 @@
-use super::{Grpc, caller, to_status};
+use super::{Grpc, caller, to_status, trace};
 use crate::app::InvocationWatchEvent;
 use bytes::BytesMut;
 use eventflow_domain::invocation::{Content, Stored};
@@ -161,7 +161,7 @@ impl InvocationService for Grpc {
         &self,
         request: Request<v1::ReplayInvocationRequest>,
     ) -> Answer<v1::ReplayInvocationResponse> {
-        let caller = caller(&request)?;
+        let (caller, trace) = (caller(&request)?, trace(&request));
         let request = request.into_inner();
         let namespace = place(&request.namespace).map_err(to_status)?;
         let id = invocation_id(&request.id).map_err(to_status)?;
@@ -169,9 +169,8 @@ impl InvocationService for Grpc {
             bytes: body.data,
             content_type: Some(body.content_type).filter(|of| !of.is_empty()).map(Into::into),
         });
-        let namespace = namespace.as_ref();
-        let record =
-            self.app.invocation_replay(&caller, namespace, id, version(request.version), payload).await;
+        let (namespace, version) = (namespace.as_ref(), version(request.version));
+        let record = self.app.invocation_replay(&caller, namespace, id, version, payload, trace).await;
         let record = record.map_err(to_status)?;
         Ok(Response::new(v1::ReplayInvocationResponse { invocation: Some(invocation_to_wire(&record)) }))
     }

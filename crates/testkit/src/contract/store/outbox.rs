@@ -24,12 +24,14 @@ pub async fn an_accepted_call_is_due_once(room: &Room) {
     let callee = Callee::new("f");
     let id = room.accepted(&callee).await;
     let rows = due(room).await;
+    let record = room.store.get(id).await.expect("an answer").expect("a record");
     let expected = Message {
         invocation: id,
         function: callee.key.clone(),
         function_uid: callee.uid,
         epoch: Epoch(0),
         publish: 1,
+        trace: record.trace,
     };
     assert_eq!(rows.iter().map(|row| row.message.clone()).collect::<Vec<_>>(), [expected]);
     assert_eq!(due(room).await, rows, "until it is done");

@@ -1,0 +1,54 @@
+//! How long and how often is measured.
+
+use std::fmt;
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) name: &'static str,
+    /// A/B pairs of each comparison.
+    pub(crate) pairs: usize,
+    /// Each side of a pair.
+    pub(crate) round: Duration,
+    /// Of each side, before the first pair.
+    pub(crate) warm_up: Duration,
+    /// Starts of a server, where a start is measured.
+    pub(crate) starts: usize,
+    /// Between the end of the load and the look at the memory.
+    pub(crate) rest: Duration,
+}
+
+impl Plan {
+    pub(crate) fn full() -> Self {
+        Self {
+            name: "full",
+            pairs: 5,
+            round: Duration::from_secs(10),
+            warm_up: Duration::from_secs(3),
+            starts: 15,
+            rest: Duration::from_secs(60),
+        }
+    }
+
+    pub(crate) fn quick() -> Self {
+        Self {
+            name: "quick",
+            pairs: 5,
+            round: Duration::from_millis(800),
+            warm_up: Duration::from_millis(500),
+            starts: 7,
+            rest: Duration::from_secs(10),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, pairs, round, warm_up, starts, rest } = self;
+        write!(
+            f,
+            "{name} mode: {pairs} A/B pairs of {round:?} a side after {warm_up:?} of warm-up; {starts} starts; memory \
+             after {rest:?} of rest"
+        )
+    }
+}

@@ -1,0 +1,9 @@
+#![cfg(test)]
+//! The binary as a person runs it.
+
+mod config;
+mod logs;
+mod metrics;
+mod otlp;
+mod server;
+mod trace;

@@ -1,0 +1,280 @@
+//! What must hold after a storm, judged over what clients were told, what the record says, and what really ran.
+//! Pure: it reads nothing and waits for nothing.
+
+mod attempts;
+mod starts;
+#[cfg(test)]
+mod tests;
+
+use crate::ledger::Start;
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What one client asked for, in one or more tries. A payload belongs to one request only; a request without a key is
+/// tried once.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub function: &'static str,
+    pub payload: String,
+    pub keyed: bool,
+    pub sync: bool,
+    /// What came back; nothing where every try broke.
+    pub answers: Vec<Answer>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// 202: durable from here on.
+    Accepted { id: String },
+    /// The function's own result, `at` a time of the storm's clock.
+    Finished { id: String, result: String, at: Duration },
+    /// It ended without a result.
+    Failed { id: String, reason: String },
+}
+
+impl Answer {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Accepted { id } | Self::Finished { id, .. } | Self::Failed { id, .. } => id,
+        }
+    }
+}
+
+/// How a function behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    pub name: &'static str,
+    /// It notes each start in the ledger.
+    pub notes: bool,
+    pub ends: Ends,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Answers its payload.
+    Echoes,
+    /// Fails with an exit code before this attempt, then answers its payload.
+    EchoesFrom(u32),
+    /// Fails with an exit code so many times, which are all that its retries allow.
+    Fails(u32),
+}
+
+/// A record as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub id: String,
+    pub function: String,
+    pub state: String,
+    pub reason: String,
+    pub attempt: u32,
+    pub lost: u32,
+    pub dead_letter: bool,
+    pub end_time: String,
+    pub payload: String,
+    /// `None` where there is none.
+    pub result: Option<String>,
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub number: u32,
+    pub state: String,
+    pub reason: String,
+}
+
+/// All that is known after a storm.
+#[derive(Debug)]
+pub struct History<'a> {
+    pub programs: &'a [Program],
+    pub requests: &'a [Request],
+    pub records: &'a [Record],
+    pub starts: &'a [Start],
+    /// When the server was killed, by the storm's clock.
+    pub kills: &'a [Duration],
+    /// Attempts that may be lost before a call fails.
+    pub max_lost: u32,
+    /// How far from a kill an answer may be whose record was not written yet.
+    pub unwritten: Duration,
+}
+
+/// What a storm came to.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub requests: usize,
+    pub accepted: usize,
+    pub finished: usize,
+    pub unanswered: usize,
+    pub records: usize,
+    pub succeeded: usize,
+    pub failed: usize,
+    pub starts: usize,
+    pub lost_attempts: u32,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} requests: {} accepted, {} finished, {} unanswered; {} records: {} succeeded, {} failed; \
+             {} noted starts, {} lost attempts",
+            self.requests,
+            self.accepted,
+            self.finished,
+            self.unanswered,
+            self.records,
+            self.succeeded,
+            self.failed,
+            self.starts,
+            self.lost_attempts
+        )
+    }
+}
+
+/// The history with its indexes, and what was found wrong.
+struct Check<'a> {
+    history: &'a History<'a>,
+    programs: HashMap<&'a str, &'a Program>,
+    requests: HashMap<&'a str, &'a Request>,
+    records: HashMap<&'a str, &'a Record>,
+    wrong: Vec<String>,
+}
+
+/// Everything that does not hold, in words; empty when all is well.
+pub fn check(history: &History<'_>) -> Vec<String> {
+    let mut check = Check {
+        history,
+        programs: history.programs.iter().map(|program| (program.name, program)).collect(),
+        requests: history.requests.iter().map(|request| (request.payload.as_str(), request)).collect(),
+        records: history.records.iter().map(|record| (record.id.as_str(), record)).collect(),
+        wrong: Vec::new(),
+    };
+    check.each_is_there_once();
+    history.requests.iter().for_each(|request| check.promises_are_kept(request));
+    history.records.iter().for_each(|record| check.record(record));
+    check.starts();
+    check.wrong
+}
+
+pub fn summary(history: &History<'_>) -> Summary {
+    let answered =
+        |wanted: fn(&Answer) -> bool| history.requests.iter().filter(|r| r.answers.iter().any(wanted)).count();
+    let ended = |state: &str| history.records.iter().filter(|record| record.state == state).count();
+    Summary {
+        requests: history.requests.len(),
+        accepted: answered(|answer| matches!(answer, Answer::Accepted { .. })),
+        finished: answered(|answer| matches!(answer, Answer::Finished { .. })),
+        unanswered: history.requests.iter().filter(|request| request.answers.is_empty()).count(),
+        records: history.records.len(),
+        succeeded: ended("SUCCEEDED"),
+        failed: ended("FAILED"),
+        starts: history.starts.len(),
+        lost_attempts: history.records.iter().map(|record| record.lost).sum(),
+    }
+}
+
+impl Check<'_> {
+    fn each_is_there_once(&mut self) {
+        if self.requests.len() != self.history.requests.len() {
+            self.wrong.push("two requests share a payload: the storm itself is broken".to_owned());
+        }
+        let mut of_payload = HashMap::new();
+        for record in self.history.records {
+            if let Some(other) = of_payload.insert(record.payload.as_str(), &record.id) {
+                let what = if self.requests.get(record.payload.as_str()).is_some_and(|request| request.keyed) {
+                    "one key made two calls"
+                } else {
+                    "one request made two calls"
+                };
+                self.wrong.push(format!("{what}: {other} and {} of {:?}", record.id, record.payload));
+            }
+        }
+        if self.records.len() != self.history.records.len() {
+            self.wrong.push("the list names a call twice".to_owned());
+        }
+    }
+
+    /// Nothing accepted is lost, and what was told is what is recorded.
+    fn promises_are_kept(&mut self, request: &Request) {
+        for answer in &request.answers {
+            let first = request.answers.first().map_or("", Answer::id);
+            if answer.id() != first {
+                self.wrong.push(format!("{:?} was answered with {first} and {}", request.payload, answer.id()));
+            }
+            if let Answer::Finished { id, result, .. } = answer
+                && *result != request.payload
+            {
+                self.wrong.push(format!("{id} answered {result:?}, not {:?}", request.payload));
+            }
+            match self.records.get(answer.id()) {
+                Some(record) if record.payload != request.payload || record.function != request.function => {
+                    self.wrong.push(format!("{} is a call of something else than was asked", answer.id()));
+                }
+                Some(record) if matches!(answer, Answer::Failed { reason, .. } if *reason != record.reason) => {
+                    self.wrong.push(format!("{} failed otherwise than was told: {answer:?}", answer.id()));
+                }
+                Some(_) => {}
+                None => self.missing(request, answer),
+            }
+        }
+    }
+
+    fn missing(&mut self, request: &Request, answer: &Answer) {
+        match answer {
+            Answer::Accepted { id } => self.wrong.push(format!("LOST: {id} was accepted and has no record")),
+            Answer::Finished { id, .. } | Answer::Failed { id, .. } if request.keyed => {
+                self.wrong.push(format!("LOST: {id} was answered under a key and has no record"));
+            }
+            Answer::Finished { id, at, .. } if !self.killed_around(*at) => {
+                self.wrong.push(format!("{id} was answered long before a kill and has no record"));
+            }
+            Answer::Finished { .. } => {}
+            Answer::Failed { id, .. } => self.wrong.push(format!("{id} was said to have failed and has no record")),
+        }
+    }
+
+    /// A busy client may read an answer some time after its server is dead.
+    fn killed_around(&self, at: Duration) -> bool {
+        self.history.kills.iter().any(|kill| kill.abs_diff(at) <= self.history.unwritten)
+    }
+
+    fn record(&mut self, record: &Record) {
+        let Some(request) = self.requests.get(record.payload.as_str()) else {
+            self.wrong.push(format!("{} is a call that nobody asked for", record.id));
+            return;
+        };
+        if !matches!(record.state.as_str(), "SUCCEEDED" | "FAILED" | "CANCELLED") || record.end_time.is_empty() {
+            self.wrong.push(format!("{} is {} and not at its end", record.id, record.state));
+            return;
+        }
+        match self.programs.get(record.function.as_str()) {
+            Some(program) if program.name == request.function => {
+                let program = **program;
+                self.end(record, program);
+                self.attempts(record, program);
+            }
+            _ => self.wrong.push(format!("{} is a call of {:?}", record.id, record.function)),
+        }
+    }
+
+    /// The end that its function and its losses lead to, and no other.
+    fn end(&mut self, record: &Record, program: Program) {
+        let honest = match record.state.as_str() {
+            "SUCCEEDED" => {
+                !matches!(program.ends, Ends::Fails(_))
+                    && record.result.as_ref() == Some(&record.payload)
+                    && record.reason.is_empty()
+                    && !record.dead_letter
+            }
+            "FAILED" if record.reason == "Lost" => record.lost > self.history.max_lost,
+            "FAILED" => {
+                matches!(program.ends, Ends::Fails(_)) && record.reason == "ExitCode" && record.dead_letter
+            }
+            _ => false,
+        };
+        if !honest {
+            self.wrong.push(format!("{} of {:?} ended otherwise than it can: {record:?}", record.id, program.ends));
+        }
+    }
+}

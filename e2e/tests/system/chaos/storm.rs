@@ -1,0 +1,101 @@
+//! SIGKILL at random moments under load: nothing accepted is lost, nothing ends twice, every extra start has a
+//! recorded cause, no child process survives.
+//!
+//! `EVENTFLOW_CHAOS_SEED` repeats a storm, `EVENTFLOW_CHAOS_KILLS` (default 100) says how long it is.
+
+use super::children::Mark;
+use super::functions;
+use super::load::{Asked, Load};
+use super::readback::{drained, ends, records};
+use super::tries::Clients;
+use eventflow_e2e::checker::{History, check, summary};
+use eventflow_e2e::ledger::Ledger;
+use eventflow_e2e::{Server, binary};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const CLIENTS: u64 = 8;
+/// Records of calls without a key follow their answer within 100 ms; more on a machine that is busy.
+const UNWRITTEN: Duration = Duration::from_secs(1);
+const MAX_LOST: u32 = 5;
+
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var_os(name)?;
+    Some(text.to_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} is no number")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_sigkills_under_load_lose_nothing() {
+    let seed = setting("EVENTFLOW_CHAOS_SEED").unwrap_or_else(rand::random);
+    let count = setting("EVENTFLOW_CHAOS_KILLS").unwrap_or(100);
+    println!("EVENTFLOW_CHAOS_SEED={seed} EVENTFLOW_CHAOS_KILLS={count}");
+    let mark = Mark::new();
+    let mut server = mark.on(Server::options()).start().await;
+    let ledger = Ledger::new(server.folder().join("ledger"));
+    let rest = server.rest().await;
+    functions::deploy(&rest, &ledger, &mark).await;
+
+    let clients = Clients { rest: rest.clone(), grpc: server.grpc().await, begun: Instant::now() };
+    let begun = clients.begun;
+    let load = Load::start(clients, CLIENTS, seed);
+    let kills = kill_often(&mut server, count, begun, StdRng::seed_from_u64(seed)).await;
+    let Asked { requests, surprises } = load.stop().await;
+    let stormed = begun.elapsed();
+    assert!(surprises.is_empty(), "seed {seed}: answers that should not be: {surprises:#?}");
+
+    drained(&rest, Duration::from_secs(90)).await;
+    let records = records(&rest).await;
+    let starts = ledger.starts().expect("a whole ledger");
+    let history = History {
+        programs: &functions::ALL,
+        requests: &requests,
+        records: &records,
+        starts: &starts,
+        kills: &kills,
+        max_lost: MAX_LOST,
+        unwritten: UNWRITTEN,
+    };
+    println!("{count} kills in {stormed:?}, read back after {:?}: {}", begun.elapsed(), summary(&history));
+    let wrong = check(&history);
+    let first: Vec<&String> = wrong.iter().take(20).collect();
+    assert!(wrong.is_empty(), "seed {seed}: {} things do not hold: {first:#?}", wrong.len());
+    assert!(records.len() as u64 > 5 * count, "there was hardly any load");
+
+    let before = ends(&rest).await;
+    server.kill().await;
+    mark.nothing_left().await;
+    server.restart().await;
+    assert_eq!(ends(&rest).await, before, "what has ended changed");
+    assert_eq!(ledger.starts().expect("a whole ledger").len(), starts.len(), "something ran again");
+}
+
+/// Kills and restarts; says when, by the clock that began at `begun`.
+async fn kill_often(server: &mut Server, count: u64, begun: Instant, mut rng: StdRng) -> Vec<Duration> {
+    let mut kills = Vec::new();
+    for _ in 0..count {
+        sleep(Duration::from_millis(rng.random_range(20..=400))).await;
+        kills.push(begun.elapsed());
+        server.kill().await;
+        if rng.random_bool(0.15) {
+            kill_at_start(server, Duration::from_millis(rng.random_range(0..250))).await;
+            kills.push(begun.elapsed());
+        }
+        server.restart().await;
+    }
+    kills
+}
+
+/// A server that dies while it picks up what the last one left.
+async fn kill_at_start(server: &Server, after: Duration) {
+    let mut command = Command::new(binary());
+    command.args(["dev", "--no-examples", "--listen", &format!("127.0.0.1:{}", server.port())]);
+    command.arg("--data").arg(server.data()).env("HOME", server.folder());
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = quiet.spawn().expect("started");
+    sleep(after).await;
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+}

@@ -1,0 +1,146 @@
+//! One try of one call, over REST or gRPC, told apart: answered, refused for now, or nobody knows.
+
+use eventflow_e2e::checker::Answer;
+use eventflow_e2e::rest::Answer as Reply;
+use eventflow_e2e::{Grpc, Rest};
+use eventflow_proto::prost_types::Duration as WireDuration;
+use eventflow_proto::v1::{InvocationState, InvokeFunctionRequest, InvokeFunctionResponse};
+use eventflow_proto::api::HttpBody;
+use std::error::Error as _;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
+
+/// No answer takes longer, however busy the machine.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// How the caller waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Async,
+    Sync(Duration),
+    Delayed(Duration),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Try {
+    pub(crate) function: &'static str,
+    pub(crate) payload: String,
+    pub(crate) way: Way,
+    /// With the payload as its Idempotency-Key.
+    pub(crate) keyed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Told {
+    Answer(Answer),
+    /// Refused, and not accepted: the same may be sent again.
+    Later,
+    /// The connection broke: nobody knows.
+    Broken,
+    /// What must not be answered.
+    Surprise(String),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Clients {
+    pub(crate) rest: Rest,
+    pub(crate) grpc: Grpc,
+    /// Zero of the storm's clock.
+    pub(crate) begun: Instant,
+}
+
+impl Clients {
+    pub(crate) async fn send(&self, call: &Try, by_grpc: bool) -> Told {
+        let told = async { if by_grpc { self.by_grpc(call).await } else { self.by_rest(call).await } };
+        let silence = || Told::Surprise(format!("no answer to {call:?} within {LONGEST:?}"));
+        timeout(LONGEST, told).await.unwrap_or_else(|_| silence())
+    }
+
+    async fn by_rest(&self, call: &Try) -> Told {
+        let query = match call.way {
+            Way::Async => String::new(),
+            Way::Sync(wait) => format!("?wait={}ms", wait.as_millis()),
+            Way::Delayed(delay) => format!("?delay={}ms", delay.as_millis()),
+        };
+        let request = self.rest.request("POST", &format!("/v1/functions/{}:invoke{query}", call.function));
+        let mut request = request.header("content-type", "text/plain").body(call.payload.clone());
+        if call.keyed {
+            request = request.header("idempotency-key", &call.payload);
+        }
+        match request.try_send().await {
+            Ok(reply) => self.read(&reply),
+            Err(_) => Told::Broken,
+        }
+    }
+
+    fn read(&self, reply: &Reply) -> Told {
+        let id = reply.header("eventflow-invocation-id").to_owned();
+        match (reply.status, reply.reason().as_str()) {
+            (200, _) => {
+                Told::Answer(Answer::Finished { id, result: reply.text(), at: self.begun.elapsed() })
+            }
+            (202, _) => Told::Answer(Answer::Accepted { id }),
+            (429, _) | (409, "IdempotencyKeyInFlight") => Told::Later,
+            // Draining, or the store did not answer: as good as broken.
+            (503, _) => Told::Broken,
+            // Lost once too often: the one failure that a storm explains.
+            (502, "FunctionFailed") if reply.json()["metadata"]["functionReason"] == "Lost" => {
+                let id = reply.json()["metadata"]["invocationId"].as_str().unwrap_or_default().to_owned();
+                Told::Answer(Answer::Failed { id, reason: "Lost".to_owned() })
+            }
+            _ => Told::Surprise(format!("{reply:?}")),
+        }
+    }
+
+    async fn by_grpc(&self, call: &Try) -> Told {
+        let wire = |duration: Duration| WireDuration::try_from(duration).expect("a short time");
+        let (wait, delay) = match call.way {
+            Way::Async => (None, None),
+            Way::Sync(wait) => (Some(wire(wait)), None),
+            Way::Delayed(delay) => (None, Some(wire(delay))),
+        };
+        let payload = HttpBody {
+            content_type: "text/plain".to_owned(),
+            data: call.payload.clone().into(),
+            ..HttpBody::default()
+        };
+        let request = InvokeFunctionRequest {
+            name: call.function.to_owned(),
+            payload: Some(payload),
+            wait,
+            delay,
+            idempotency_key: if call.keyed { call.payload.clone() } else { String::new() },
+            ..InvokeFunctionRequest::default()
+        };
+        match self.grpc.functions().invoke_function(request).await {
+            Ok(response) => self.answer(response.into_inner()),
+            Err(status) => refusal(&status),
+        }
+    }
+
+    fn answer(&self, response: InvokeFunctionResponse) -> Told {
+        let state = response.state();
+        match (response.result, state) {
+            (Some(result), InvocationState::Succeeded) => Told::Answer(Answer::Finished {
+                id: response.id,
+                result: String::from_utf8_lossy(&result.data).into_owned(),
+                at: self.begun.elapsed(),
+            }),
+            _ if response.invocation.as_ref().is_some_and(|record| record.reason == "Lost") => {
+                Told::Answer(Answer::Failed { id: response.id, reason: "Lost".to_owned() })
+            }
+            (None, _) => Told::Answer(Answer::Accepted { id: response.id }),
+            (Some(_), state) => Told::Surprise(format!("{} ended as {state:?}: {:?}", response.id, response.invocation)),
+        }
+    }
+}
+
+fn refusal(status: &Status) -> Told {
+    match status.code() {
+        Code::Aborted | Code::ResourceExhausted => Told::Later,
+        Code::Unavailable => Told::Broken,
+        _ if status.source().is_some() => Told::Broken,
+        _ => Told::Surprise(format!("{status:?}")),
+    }
+}

@@ -1,0 +1,5 @@
+//! The system as people get it: the real binary, real clients.
+#![cfg(test)]
+
+mod chaos;
+mod health;
