@@ -10,7 +10,8 @@ pub(crate) struct Cli {
     /// Fewer and shorter rounds: under three minutes instead of twenty.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only subjects whose name holds this. May be given more than once.
+    /// Only subjects whose name holds this: rest-accept, grpc-accept, wasm, sync-lean, sync-component, restart, start,
+    /// memory. May be given more than once.
     #[arg(long)]
     pub(crate) only: Vec<String>,
     /// Write every single figure to this file.

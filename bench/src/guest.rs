@@ -9,9 +9,19 @@ const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest/Cargo.toml");
 /// Builds the component beside this program; some seconds at the first time.
 pub(crate) async fn build() -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
-    let target = exe.parent().and_then(Path::parent).context("this program lies nowhere")?.join("bench-guest");
+    let target =
+        exe.parent().and_then(Path::parent).context("this program lies nowhere")?.join("bench-guest");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2", "--manifest-path", MANIFEST])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--target",
+            "wasm32-wasip2",
+            "--manifest-path",
+            MANIFEST,
+        ])
         .arg("--target-dir")
         .arg(&target)
         .output()

@@ -53,5 +53,7 @@ async fn measure(cli: &Cli) -> Result<()> {
         std::fs::write(path, serde_json::to_vec_pretty(&report.to_json())?)?;
         println!("the raw figures are in {}", path.display());
     }
+    // A missed aim is a figure; a subject that could not be measured is a fault.
+    anyhow::ensure!(!report.any_failed(), "not everything could be measured");
     Ok(())
 }

@@ -68,13 +68,15 @@ pub(crate) struct Report {
     machine: String,
     lines: Vec<Line>,
     skipped: Vec<(String, String)>,
+    failed: Vec<(String, String)>,
     raw: Vec<Value>,
 }
 
 impl Report {
     pub(crate) fn new(plan: &Plan) -> Self {
         let machine = machine::describe();
-        Self { plan: plan.to_string(), machine, lines: Vec::new(), skipped: Vec::new(), raw: Vec::new() }
+        let plan = plan.to_string();
+        Self { plan, machine, lines: Vec::new(), skipped: Vec::new(), failed: Vec::new(), raw: Vec::new() }
     }
 
     /// Both sides of a comparison; the figures that have an aim follow by [`Self::ratio`].
@@ -128,6 +130,15 @@ impl Report {
         self.skipped.push((subject.to_owned(), why.to_owned()));
     }
 
+    pub(crate) fn failed(&mut self, subject: &str, why: &str) {
+        println!("{subject}\n    FAILED: {why}");
+        self.failed.push((subject.to_owned(), why.to_owned()));
+    }
+
+    pub(crate) fn any_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let lines = self.lines.iter().map(|line| {
             json!({
@@ -136,17 +147,23 @@ impl Report {
                 "aim": line.aim.map(|aim| aim.text(line.unit)), "verdict": line.verdict(),
             })
         });
-        let skipped = self.skipped.iter().map(|(subject, why)| json!({"subject": subject, "why": why}));
+        let told = |list: &[(String, String)]| {
+            list.iter().map(|(subject, why)| json!({"subject": subject, "why": why})).collect::<Vec<_>>()
+        };
         json!({
             "machine": self.machine, "plan": self.plan, "figures": lines.collect::<Vec<_>>(),
-            "skipped": skipped.collect::<Vec<_>>(), "rounds": self.raw,
+            "skipped": told(&self.skipped), "failed": told(&self.failed), "rounds": self.raw,
         })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<36} {:<34} {:<28} {:<12} verdict", "subject", "figure", "median (least .. most)", "aim")?;
+        writeln!(
+            f,
+            "{:<36} {:<34} {:<28} {:<12} verdict",
+            "subject", "figure", "median (least .. most)", "aim"
+        )?;
         for line in &self.lines {
             let aim = line.aim.map(|aim| aim.text(line.unit)).unwrap_or_default();
             let Line { subject, figure, .. } = line;
@@ -155,9 +172,13 @@ impl fmt::Display for Report {
         for (subject, why) in &self.skipped {
             writeln!(f, "{subject:<36} skipped: {why}")?;
         }
+        for (subject, why) in &self.failed {
+            writeln!(f, "{subject:<36} FAILED: {why}")?;
+        }
         let with_aim = self.lines.iter().filter(|line| line.aim.is_some());
-        let (met, all) = with_aim.fold((0, 0), |(met, all), line| (met + usize::from(line.verdict() == "met"), all + 1));
-        write!(f, "{met} of {all} aims met, {} subjects skipped", self.skipped.len())
+        let (met, all) =
+            with_aim.fold((0, 0), |(met, all), line| (met + usize::from(line.verdict() == "met"), all + 1));
+        write!(f, "{met} of {all} aims met; {} skipped, {} failed", self.skipped.len(), self.failed.len())
     }
 }
 

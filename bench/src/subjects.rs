@@ -10,31 +10,30 @@ use crate::args::Cli;
 use crate::eventflow::binary;
 use crate::plan::Plan;
 use crate::report::Report;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+/// One that fails is told, and the others go on.
 pub(crate) async fn run(cli: &Cli, plan: &Plan, report: &mut Report) -> Result<()> {
     let binary = binary(cli.eventflow.as_deref())?;
-    if cli.wants("accept") {
-        accept::rest(&binary, plan, report).await.context("REST accept")?;
-        accept::grpc(&binary, plan, report).await.context("gRPC accept")?;
-    }
-    if cli.wants("wasm") {
-        wasm::measure(plan, report).await.context("wasm in process")?;
-    }
-    if cli.wants("sync-lean") {
-        sync::lean(&binary, plan, report).await.context("sync, lean")?;
-    }
-    if cli.wants("sync-component") {
-        sync::component(&binary, cli, plan, report).await.context("sync, component")?;
-    }
-    if cli.wants("restart") {
-        start::restart(&binary, plan, report).await.context("restart")?;
-    }
-    if cli.wants("start") {
-        start::hundred(&binary, plan, report).await.context("start")?;
-    }
-    if cli.wants("memory") {
-        memory::measure(&binary, plan, report).await.context("memory")?;
+    for name in
+        ["rest-accept", "grpc-accept", "wasm", "sync-lean", "sync-component", "restart", "start", "memory"]
+    {
+        if !cli.wants(name) {
+            continue;
+        }
+        let measured = match name {
+            "rest-accept" => accept::rest(&binary, plan, report).await,
+            "grpc-accept" => accept::grpc(&binary, plan, report).await,
+            "wasm" => wasm::measure(plan, report).await,
+            "sync-lean" => sync::lean(&binary, plan, report).await,
+            "sync-component" => sync::component(&binary, cli, plan, report).await,
+            "restart" => start::restart(&binary, plan, report).await,
+            "start" => start::hundred(&binary, plan, report).await,
+            _ => memory::measure(&binary, plan, report).await,
+        };
+        if let Err(error) = measured {
+            report.failed(name, &format!("{error:#}"));
+        }
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ pub(crate) struct Dev {
     #[arg(long, conflicts_with = "examples")]
     pub(crate) no_examples: bool,
     /// A configuration file (TOML).
-    #[arg(long)]
+    #[arg(long, env = "EVENTFLOW_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Print the configuration in force, secrets hidden, and exit.
     #[arg(long)]

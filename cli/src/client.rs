@@ -17,6 +17,10 @@ use tonic::{Request, Status};
 
 /// No command waits longer than this to learn that there is no server.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A server that is silent for so long while something is asked of it is pinged,
+const PING_AFTER: Duration = Duration::from_secs(5);
+/// and given up where it does not answer that for so long.
+const PING_ANSWER: Duration = Duration::from_secs(10);
 const MAX_MESSAGE: usize = 80 << 20;
 
 #[derive(Debug, Clone)]
@@ -76,6 +80,8 @@ impl Client {
         let endpoint = Endpoint::from_shared(url.clone()).map_err(|error| bad_url(&causes(&error)))?;
         let endpoint = endpoint
             .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_ANSWER)
             .tcp_nodelay(true)
             .user_agent(concat!("eventflow/", env!("CARGO_PKG_VERSION")));
         let endpoint = endpoint.map_err(|error| bad_url(&causes(&error)))?;

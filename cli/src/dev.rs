@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::output;
 use config::DevConfig;
 use eventflow_domain::error::Chain;
-use eventflow_lifecycle::config::{Loader, ProcessSource, dump};
+use eventflow_lifecycle::config::{ProcessSource, dump};
 use eventflow_lifecycle::{ShutdownConfig, Signals, Supervisor};
 use std::fmt;
 use std::process::ExitCode;
@@ -64,7 +64,7 @@ fn refuse(why: &str) -> ExitCode {
 }
 
 fn load(args: &Dev) -> Result<DevConfig, String> {
-    let mut loader = Loader::new();
+    let mut loader = DevConfig::loader();
     if let Some(file) = &args.config {
         loader = loader.file(file.clone());
     }

@@ -54,7 +54,7 @@ impl Failure {
             Code::PermissionDenied => Self::new(Self::NO_PERMISSION, problem.message),
             Code::Unavailable if transport => Self::new(Self::UNAVAILABLE, unreachable(url, &causes(status))),
             // A port that speaks something else than gRPC.
-            Code::Unknown | Code::Internal if transport => Self::new(
+            Code::Unknown | Code::Internal | Code::Cancelled if transport => Self::new(
                 Self::UNAVAILABLE,
                 format!("{url} did not answer as an EventFlow server: {}", causes(status)),
             ),

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn manifest(spec: Value) -> Value {
+    fn manifest(spec: &Value) -> Value {
         json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "a"}, "spec": spec})
     }
 
@@ -230,7 +230,7 @@ mod tests {
     fn a_manifest_is_read_as_the_api_reads_json() {
         let spec =
             json!({"runtime": "process", "command": ["cat"], "retry": {"maxAttempts": 3}, "env": {"A": "1"}});
-        let function = parse(manifest(spec), "media").expect("a function");
+        let function = parse(manifest(&spec), "media").expect("a function");
         assert_eq!((function.name.as_str(), function.namespace.as_str()), ("a", "media"));
         assert_eq!(function.runtime(), v1::Runtime::Process);
         assert_eq!(function.retry.map(|retry| retry.max_attempts), Some(3));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_slip_is_told_with_the_nearest_name() {
-        let problems = parse(manifest(json!({"iamge": "nginx"})), "default").expect_err("a slip");
+        let problems = parse(manifest(&json!({"iamge": "nginx"})), "default").expect_err("a slip");
         assert!(problems[0].contains("did you mean \"image\""), "{problems:?}");
         let problems = parse(json!({"apiversion": "x", "kind": "Job"}), "default").expect_err("slips");
         assert!(problems.iter().any(|p| p.contains("kind: must be Function")), "{problems:?}");
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_only_a_server_says_is_not_declared() {
-        let problems = parse(manifest(json!({"image": "a", "uid": "x"})), "default").expect_err("refused");
+        let problems = parse(manifest(&json!({"image": "a", "uid": "x"})), "default").expect_err("refused");
         assert_eq!(problems, ["spec.uid: is not a field of the spec"]);
     }
 }

@@ -109,6 +109,8 @@ pub struct Summary {
     pub records: usize,
     pub succeeded: usize,
     pub failed: usize,
+    /// Of those, the ones that were lost once too often.
+    pub lost: usize,
     pub starts: usize,
     pub lost_attempts: u32,
 }
@@ -117,8 +119,8 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests: {} accepted, {} finished, {} unanswered; {} records: {} succeeded, {} failed; \
-             {} noted starts, {} lost attempts",
+            "{} requests: {} accepted, {} finished, {} unanswered; {} records: {} succeeded, {} failed, \
+             {} of them lost too often; {} noted starts, {} lost attempts",
             self.requests,
             self.accepted,
             self.finished,
@@ -126,6 +128,7 @@ impl fmt::Display for Summary {
             self.records,
             self.succeeded,
             self.failed,
+            self.lost,
             self.starts,
             self.lost_attempts
         )
@@ -158,8 +161,9 @@ pub fn check(history: &History<'_>) -> Vec<String> {
 }
 
 pub fn summary(history: &History<'_>) -> Summary {
-    let answered =
-        |wanted: fn(&Answer) -> bool| history.requests.iter().filter(|r| r.answers.iter().any(wanted)).count();
+    let answered = |wanted: fn(&Answer) -> bool| {
+        history.requests.iter().filter(|r| r.answers.iter().any(wanted)).count()
+    };
     let ended = |state: &str| history.records.iter().filter(|record| record.state == state).count();
     Summary {
         requests: history.requests.len(),
@@ -169,6 +173,7 @@ pub fn summary(history: &History<'_>) -> Summary {
         records: history.records.len(),
         succeeded: ended("SUCCEEDED"),
         failed: ended("FAILED"),
+        lost: history.records.iter().filter(|record| record.reason == "Lost").count(),
         starts: history.starts.len(),
         lost_attempts: history.records.iter().map(|record| record.lost).sum(),
     }
@@ -182,7 +187,8 @@ impl Check<'_> {
         let mut of_payload = HashMap::new();
         for record in self.history.records {
             if let Some(other) = of_payload.insert(record.payload.as_str(), &record.id) {
-                let what = if self.requests.get(record.payload.as_str()).is_some_and(|request| request.keyed) {
+                let what = if self.requests.get(record.payload.as_str()).is_some_and(|request| request.keyed)
+                {
                     "one key made two calls"
                 } else {
                     "one request made two calls"
@@ -200,7 +206,11 @@ impl Check<'_> {
         for answer in &request.answers {
             let first = request.answers.first().map_or("", Answer::id);
             if answer.id() != first {
-                self.wrong.push(format!("{:?} was answered with {first} and {}", request.payload, answer.id()));
+                self.wrong.push(format!(
+                    "{:?} was answered with {first} and {}",
+                    request.payload,
+                    answer.id()
+                ));
             }
             if let Answer::Finished { id, result, .. } = answer
                 && *result != request.payload
@@ -211,7 +221,8 @@ impl Check<'_> {
                 Some(record) if record.payload != request.payload || record.function != request.function => {
                     self.wrong.push(format!("{} is a call of something else than was asked", answer.id()));
                 }
-                Some(record) if matches!(answer, Answer::Failed { reason, .. } if *reason != record.reason) => {
+                Some(record) if matches!(answer, Answer::Failed { reason, .. } if *reason != record.reason) =>
+                {
                     self.wrong.push(format!("{} failed otherwise than was told: {answer:?}", answer.id()));
                 }
                 Some(_) => {}
@@ -230,7 +241,9 @@ impl Check<'_> {
                 self.wrong.push(format!("{id} was answered long before a kill and has no record"));
             }
             Answer::Finished { .. } => {}
-            Answer::Failed { id, .. } => self.wrong.push(format!("{id} was said to have failed and has no record")),
+            Answer::Failed { id, .. } => {
+                self.wrong.push(format!("{id} was said to have failed and has no record"));
+            }
         }
     }
 
@@ -244,7 +257,9 @@ impl Check<'_> {
             self.wrong.push(format!("{} is a call that nobody asked for", record.id));
             return;
         };
-        if !matches!(record.state.as_str(), "SUCCEEDED" | "FAILED" | "CANCELLED") || record.end_time.is_empty() {
+        if !matches!(record.state.as_str(), "SUCCEEDED" | "FAILED" | "CANCELLED")
+            || record.end_time.is_empty()
+        {
             self.wrong.push(format!("{} is {} and not at its end", record.id, record.state));
             return;
         }
@@ -274,7 +289,8 @@ impl Check<'_> {
             _ => false,
         };
         if !honest {
-            self.wrong.push(format!("{} of {:?} ended otherwise than it can: {record:?}", record.id, program.ends));
+            self.wrong
+                .push(format!("{} of {:?} ended otherwise than it can: {record:?}", record.id, program.ends));
         }
     }
 }

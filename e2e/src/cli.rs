@@ -20,7 +20,9 @@ pub(crate) fn clean(command: &mut std::process::Command, home: &Path) {
         }
     }
     command.env("HOME", home).env("RUST_BACKTRACE", "1");
-    for (key, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")] {
+    for (key, folder) in
+        [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")]
+    {
         command.env(key, home.join(folder));
     }
 }
@@ -103,6 +105,10 @@ impl Cli {
         let run = async { tokio::join!(feed, child.wait_with_output()).1 };
         let output = within("a command", LONGEST, run).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 }

@@ -60,7 +60,8 @@ impl Grpc {
 
     /// Connects; fails the test where nobody answers.
     pub async fn connect(url: &str, token: Option<String>) -> Self {
-        let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect().await.expect("a gRPC connection");
+        let channel =
+            Endpoint::from_shared(url.to_owned()).unwrap().connect().await.expect("a gRPC connection");
         Self::over(channel, token)
     }
 

@@ -12,6 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget is counted in these.
 const UNIT: u64 = 1024;
+/// Bytes that are cheaper copied than shared.
+const SMALL: usize = 4 << 10;
 
 /// Reads bodies; one for the whole process.
 #[derive(Debug, Clone)]
@@ -67,8 +69,10 @@ impl Bodies {
             }
             next = chunks.next().await?;
             if whole.is_empty() && next.is_none() {
-                // One piece: shared, not copied.
-                return Ok(Held { bytes: chunk, _share: share });
+                // One piece: shared where it is large. A small one would keep the connection's whole read buffer
+                // for as long as the payload is kept, and cost the next request a new one.
+                let bytes = if chunk.len() <= SMALL { Bytes::copy_from_slice(&chunk) } else { chunk };
+                return Ok(Held { bytes, _share: share });
             }
             whole.extend_from_slice(&chunk);
         }

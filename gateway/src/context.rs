@@ -39,7 +39,12 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 impl Context {
     /// `span` is that of the request; it becomes part of the caller's trace, or begins one.
     pub(crate) fn read(headers: &HeaderMap, extensions: &Extensions, span: &Span) -> Self {
-        let trace = propagation::adopt(span, propagation::http::extract(headers));
+        let incoming = propagation::http::extract(headers);
+        // Without a span of ours the caller's stays the parent of what comes next.
+        let trace = match incoming {
+            Some(incoming) if span.is_disabled() => incoming,
+            incoming => propagation::adopt(span, incoming),
+        };
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let plain = |id: &&str| {
             (1..=128).contains(&id.len())
@@ -52,6 +57,10 @@ impl Context {
 
     /// The context of a request; made anew where the outermost layer is not there.
     pub(crate) fn of(parts: &Parts) -> Self {
-        parts.extensions.get().cloned().unwrap_or_else(|| Self::read(&parts.headers, &parts.extensions, &Span::none()))
+        parts
+            .extensions
+            .get()
+            .cloned()
+            .unwrap_or_else(|| Self::read(&parts.headers, &parts.extensions, &Span::none()))
     }
 }

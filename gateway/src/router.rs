@@ -133,7 +133,9 @@ impl Front {
         match request.uri().path() {
             "/healthz" if reads => labelled(Ok(health::live()), "/healthz"),
             "/readyz" if reads => labelled(Ok(health::ready(&self.deps.health)), "/readyz"),
-            "/metrics" if reads => labelled(Ok(health::metrics(&self.deps.metrics, request.headers())), "/metrics"),
+            "/metrics" if reads => {
+                labelled(Ok(health::metrics(&self.deps.metrics, request.headers())), "/metrics")
+            }
             "/openapi.json" if reads => labelled(Ok(openapi::respond(&self.document)), "/openapi.json"),
             path if is_ours(path) => Arc::clone(&self.transcoder).handle(request).await,
             _ => match self.deps.fallback.clone() {

@@ -33,7 +33,8 @@ impl Request {
 
     fn bytes(&self, host: &str) -> Bytes {
         let Self { method, path, token, content_type, body } = self;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\n");
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\n");
         if let Some(token) = token {
             let _ = write!(head, "Authorization: Bearer {token}\r\n");
         }
@@ -55,7 +56,8 @@ pub(crate) struct HttpCaller {
 impl HttpCaller {
     /// `expected`: the status of a good answer.
     pub(crate) async fn connect(address: &str, request: &Request, expected: u16) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("failed to reach {address}"))?;
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("failed to reach {address}"))?;
         stream.set_nodelay(true)?;
         let (request, buffer) = (request.bytes(address), BytesMut::with_capacity(4 << 10));
         Ok(Self { stream, request, expected, buffer })

@@ -85,7 +85,12 @@ fn start(mut conn: SqliteConnection, mut rows: mpsc::Receiver<(NewRow, oneshot::
         while rows.recv_many(&mut group, GROUP).await > 0 {
             let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
             match commit(&mut conn, &rows, &calls, &outbox).await {
-                Ok(()) => waiting.into_iter().for_each(|done: oneshot::Sender<()>| drop(done.send(()))),
+                Ok(()) => {
+                    for done in waiting {
+                        // Its caller may have left.
+                        let _ = done.send(());
+                    }
+                }
                 // Its callers are told by their dropped senders.
                 Err(error) => eprintln!("a group failed: {error:#}"),
             }

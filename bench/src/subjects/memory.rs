@@ -54,6 +54,10 @@ async fn load(ours: &EventFlow, name: &str, query: &str, expected: u16, calls: u
     let request = ours.invoke(name, query);
     let mut callers = HttpCaller::connect_all(ours.address(), &request, expected, AT_ONCE).await?;
     let loaded = closed_loop(&mut callers, Duration::from_secs(60), calls).await?;
-    ensure!(loaded.wrong == 0 && loaded.nanos.len() == calls, "{} of {calls} calls of {name}", loaded.nanos.len());
+    ensure!(
+        loaded.wrong == 0 && loaded.nanos.len() == calls,
+        "{} of {calls} calls of {name}",
+        loaded.nanos.len()
+    );
     Ok(())
 }

@@ -11,7 +11,8 @@ pub(crate) fn init(args: &Init) -> Result<()> {
     let manifest = PathBuf::from(format!("{name}.yaml"));
     let (code, text) = match args.template {
         Template::Process => (format!("{name}.sh"), PROCESS_CODE),
-        Template::Http => (format!("{name}.py"), HTTP_CODE),
+        // Never the name of a module that the code imports: a function may well be called `http`.
+        Template::Http => (format!("{name}-server.py"), HTTP_CODE),
         Template::Wasm => (format!("{name}.wat"), WASM_CODE),
     };
     let yaml = match args.template {
@@ -72,7 +73,7 @@ spec:
   # A server on $PORT. It is kept warm; :invoke and /fn/default/NAME/ both reach it.
   mode: http
   port: 8080
-  command: [python3, ./NAME.py]
+  command: [python3, ./NAME-server.py]
   scaling: {min: 0, max: 2, concurrency: 10}
 ";
 

@@ -61,7 +61,15 @@ pub(super) async fn dlq(client: &Client, command: Dlq) -> Result<()> {
             list(client, request, shown.output).await
         }
         Dlq::Show { id, shown } => show(&get(client, &id).await?, &shown),
-        Dlq::Redrive { id: Some(id), .. } => replay(client, id, None, None).await,
+        Dlq::Redrive { id: Some(id), dry_run, .. } => {
+            let request = v1::RedriveInvocationsRequest { id, dry_run, ..Default::default() };
+            let answer = client.invocations().redrive_invocations(request).await.map_err(client.failed())?;
+            answer
+                .into_inner()
+                .ids
+                .first()
+                .map_or_else(|| line("1 dead letter would be redriven"), |new| line(new))
+        }
         Dlq::Redrive { id: None, filter, all, rate, dry_run } => {
             if !all && filter.function.is_none() && filter.reason.is_none() && filter.version.is_none() {
                 return Err(Failure::new(2, "name a dead letter, give a filter, or say --all"));

@@ -1,8 +1,10 @@
-//! The configuration of `eventflow dev`. Field comments are its reference.
+//! The configuration of `eventflow dev`. The comments of its fields are the text of `docs/configuration.md`.
 
-use eventflow_domain::limits::Limits;
-use eventflow_domain::ports::Retention;
-use eventflow_lifecycle::config::{Problems, Validate, bytes, duration};
+mod sections;
+mod validate;
+
+use eventflow_lifecycle::config::{Loader, duration};
+use sections::{Dispatcher, Gateway, Limits, Process, Retention, Wasm};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,21 +13,21 @@ use std::time::Duration;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct DevConfig {
-    /// Where gRPC, grpc-web, REST and the rest are served. Port 0 takes a free one.
+    /// Where gRPC, grpc-web, REST and the rest are served: a loopback address and a port. Port 0 takes a free one.
     pub(crate) listen: String,
-    /// The data folder; its owner is this process alone.
+    /// The data folder: record, blobs, compiled code, keys. One process at a time owns it.
     pub(crate) data: PathBuf,
     /// Manifests found below this folder are deployed at start.
     pub(crate) examples: Option<PathBuf>,
-    /// How long running calls may go on at shutdown.
+    /// How long running calls may go on at shutdown; at most 10m.
     #[serde(with = "duration")]
     pub(crate) grace: Duration,
-    pub(crate) gateway: GatewaySection,
-    pub(crate) limits: LimitsSection,
-    pub(crate) dispatcher: DispatcherSection,
-    pub(crate) retention: RetentionSection,
-    pub(crate) process: ProcessSection,
-    pub(crate) wasm: WasmSection,
+    pub(crate) gateway: Gateway,
+    pub(crate) limits: Limits,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) retention: Retention,
+    pub(crate) process: Process,
+    pub(crate) wasm: Wasm,
     pub(crate) telemetry: eventflow_telemetry::Config,
 }
 
@@ -36,168 +38,47 @@ impl Default for DevConfig {
             data: crate::env::data_folder(),
             examples: None,
             grace: Duration::from_secs(25),
-            gateway: GatewaySection::default(),
-            limits: LimitsSection::default(),
-            dispatcher: DispatcherSection::default(),
-            retention: RetentionSection::default(),
-            process: ProcessSection::default(),
-            wasm: WasmSection::default(),
+            gateway: Gateway::default(),
+            limits: Limits::default(),
+            dispatcher: Dispatcher::default(),
+            retention: Retention::default(),
+            process: Process::default(),
+            wasm: Wasm::default(),
             telemetry: eventflow_telemetry::Config::default(),
         }
     }
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct GatewaySection {
-    /// Host names that a request may carry besides loopback ones.
-    pub(crate) hosts: Vec<String>,
-    /// Origins (`https://console.example`) that may call besides the own one.
-    pub(crate) origins: Vec<String>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct LimitsSection {
-    /// Bytes of a payload or a result.
-    #[serde(with = "bytes")]
-    pub(crate) payload: u64,
-    /// Bytes kept in SQL; more goes to the blob store.
-    #[serde(with = "bytes")]
-    pub(crate) inline: u64,
-    /// Bytes of captured logs per call.
-    #[serde(with = "bytes")]
-    pub(crate) logs: u64,
-    /// Bytes of an uploaded artifact.
-    #[serde(with = "bytes")]
-    pub(crate) artifact: u64,
-    /// Bytes buffered at once by all requests; over it, 429.
-    #[serde(with = "bytes")]
-    pub(crate) buffered: u64,
-}
-
-impl Default for LimitsSection {
-    fn default() -> Self {
-        let limits = Limits::default();
-        Self {
-            payload: limits.payload,
-            inline: limits.inline,
-            logs: limits.logs,
-            artifact: limits.artifact,
-            buffered: limits.buffered,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct DispatcherSection {
-    /// Runs at once, over all functions.
-    pub(crate) slots: usize,
-    /// Runs at once of a function that declares no `concurrency`.
-    pub(crate) default_concurrency: u32,
-}
-
-impl Default for DispatcherSection {
-    fn default() -> Self {
-        let config = eventflow_dispatcher::Config::default();
-        Self { slots: config.slots, default_concurrency: config.default_concurrency }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct RetentionSection {
-    /// Ended calls older than this are removed.
-    #[serde(with = "duration")]
-    pub(crate) max_age: Duration,
-    /// Ended calls kept per function.
-    pub(crate) max_count: u64,
-}
-
-impl Default for RetentionSection {
-    fn default() -> Self {
-        let Retention { max_age, max_count, .. } = eventflow_dispatcher::Config::default().retention;
-        Self { max_age, max_count }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct ProcessSection {
-    /// A warm process that nobody called for so long is stopped.
-    #[serde(with = "duration")]
-    pub(crate) idle_stop: Duration,
-    /// Between SIGTERM and SIGKILL, at most 4s.
-    #[serde(with = "duration")]
-    pub(crate) kill_grace: Duration,
-}
-
-impl Default for ProcessSection {
-    fn default() -> Self {
-        Self { idle_stop: Duration::from_secs(300), kill_grace: Duration::from_secs(2) }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct WasmSection {
-    /// Calls that run at once.
-    pub(crate) max_instances: u32,
-}
-
-impl Default for WasmSection {
-    fn default() -> Self {
-        Self { max_instances: 256 }
-    }
-}
-
 impl DevConfig {
+    /// The keys beside the sections: their variables have one underscore only.
+    const TOP: [(&'static str, &'static str); 4] = [
+        ("EVENTFLOW_LISTEN", "listen"),
+        ("EVENTFLOW_DATA", "data"),
+        ("EVENTFLOW_EXAMPLES", "examples"),
+        ("EVENTFLOW_GRACE", "grace"),
+    ];
+
+    pub(crate) fn loader() -> Loader {
+        Self::TOP.into_iter().fold(Loader::new(), |loader, (name, key)| loader.var(name, key))
+    }
+
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.listen.parse().ok()
     }
 
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            payload: self.limits.payload,
-            inline: self.limits.inline,
-            logs: self.limits.logs,
-            artifact: self.limits.artifact,
-            buffered: self.limits.buffered,
-            ..Limits::default()
-        }
-    }
-}
-
-impl Validate for DevConfig {
-    fn validate(&self, problems: &mut Problems) {
-        if self.address().is_none() {
-            problems.push(
-                "listen",
-                format!("must be an address and a port such as 127.0.0.1:8080, is {:?}", self.listen),
-            );
-        }
-        let mut at_least = |key: &str, value: u64, least: u64| {
-            if value < least {
-                problems.push(key, format!("must be at least {least}, is {value}"));
-            }
-        };
-        at_least("limits.payload", self.limits.payload, 1024);
-        at_least("limits.buffered", self.limits.buffered, self.limits.payload);
-        at_least("limits.logs", self.limits.logs, 1024);
-        at_least("limits.artifact", self.limits.artifact, 1024);
-        at_least("dispatcher.slots", self.dispatcher.slots as u64, 1);
-        at_least("dispatcher.default_concurrency", self.dispatcher.default_concurrency.into(), 1);
-        at_least("retention.max_count", self.retention.max_count, 1);
-        at_least("wasm.max_instances", self.wasm.max_instances.into(), 1);
-        if self.limits.inline > self.limits.payload || self.limits.inline > 1 << 20 {
-            problems.push("limits.inline", "must be at most 1Mi, and at most limits.payload");
-        }
-        if self.process.kill_grace > Duration::from_secs(4) {
-            problems.push("process.kill_grace", "must be at most 4s");
-        }
-        for (key, message) in self.telemetry.problems() {
-            problems.push(format!("telemetry.{key}"), message);
+    pub(crate) fn limits(&self) -> eventflow_domain::limits::Limits {
+        let limits = &self.limits;
+        eventflow_domain::limits::Limits {
+            payload: limits.payload,
+            inline: limits.inline,
+            stdout_result: limits.stdout_result,
+            logs: limits.logs,
+            artifact: limits.artifact,
+            buffered: limits.buffered,
+            max_wait: limits.max_wait,
+            max_delay: limits.max_delay,
+            idempotency: limits.idempotency,
+            max_lost: limits.max_lost,
         }
     }
 }

@@ -14,12 +14,13 @@ use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Rete
 use eventflow_gateway::{Deps, GatewayConfig, ServerConfig, router, serve};
 use eventflow_lifecycle::{Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
-use eventflow_runtime_process::{Launcher, ProcessConfig, ProcessRuntime};
+use eventflow_runtime_process::{Bounds, Launcher, ProcessConfig, ProcessRuntime};
 use eventflow_runtime_wasm::{WasmConfig, WasmRuntime};
 use eventflow_store::{Options, SqliteStore};
 use eventflow_telemetry::Metrics;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The running platform.
@@ -38,6 +39,11 @@ impl Platform {
     }
 }
 
+/// A server that was killed in the middle of starting a child leaves its socket to the child until that runs its own
+/// program: so long a taken port may become free by itself.
+const INHERITED: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// The listener first, so that a taken port is told before anything else is touched.
 async fn bind(config: &DevConfig) -> Result<TcpListener, StartError> {
     let address = config.address().ok_or_else(|| StartError::new("listen: not an address"))?;
@@ -48,9 +54,22 @@ async fn bind(config: &DevConfig) -> Result<TcpListener, StartError> {
         );
         return Err(StartError::new(text));
     }
-    TcpListener::bind(address).await.map_err(|error| {
-        StartError::new(format!("listen: cannot listen on {address}: {error}; choose another by --listen"))
-    })
+    let mut waited = Duration::ZERO;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && waited < INHERITED => {
+                tokio::time::sleep(PAUSE).await;
+                waited += PAUSE;
+            }
+            bound => {
+                return bound.map_err(|error| {
+                    let text =
+                        format!("listen: cannot listen on {address}: {error}; choose another by --listen");
+                    StartError::new(text)
+                });
+            }
+        }
+    }
 }
 
 struct Adapters {
@@ -101,14 +120,21 @@ fn runtimes(
     clock: &Arc<dyn Clock>,
     copies: Arc<Copies>,
 ) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
-    let wasm =
-        WasmConfig { max_instances: config.wasm.max_instances, ..WasmConfig::new(data.join("wasm-cache")) };
+    let wasm = WasmConfig {
+        max_instances: config.wasm.max_instances,
+        max_code: config.wasm.max_code,
+        cache_bytes: config.wasm.cache,
+        compile_timeout: config.wasm.compile_timeout,
+        limits: config.limits(),
+        ..WasmConfig::new(data.join("wasm-cache"))
+    };
     let wasm = WasmRuntime::new(wasm, Arc::clone(blobs), Arc::clone(clock));
     let wasm = wasm.map_err(|error| StartError::of("start the wasm runtime", &error))?;
     let process = ProcessConfig {
         base_env: ProcessConfig::base_env(std::env::vars_os()),
         idle_stop: config.process.idle_stop,
         kill_grace: config.process.kill_grace,
+        bounds: Bounds::from(&config.limits()),
         ..ProcessConfig::new(Launcher::this_program("exec-child"), data.join("run"))
     };
     let process = ProcessRuntime::with_observer(process, Arc::clone(clock), copies);
@@ -121,6 +147,14 @@ fn dispatcher_config(config: &DevConfig) -> eventflow_dispatcher::Config {
     eventflow_dispatcher::Config {
         slots: config.dispatcher.slots,
         default_concurrency: config.dispatcher.default_concurrency,
+        max_waiting: config.dispatcher.max_waiting,
+        lease: config.dispatcher.lease,
+        record_flush: config.dispatcher.record_flush,
+        record_buffer: config.dispatcher.record_buffer,
+        log_flush: config.dispatcher.log_flush,
+        log_buffer: usize::try_from(config.dispatcher.log_buffer).unwrap_or(usize::MAX),
+        retain_every: config.retention.every,
+        blob_min_age: config.retention.blob_min_age,
         retention: Retention {
             max_age: config.retention.max_age,
             max_count: config.retention.max_count,
@@ -145,6 +179,10 @@ fn gateway_config(config: &DevConfig) -> GatewayConfig {
         buffered_limit: limits.buffered,
         max_wait: limits.max_wait,
         max_delay: limits.max_delay,
+        request_timeout: config.gateway.request_timeout,
+        body_timeout: config.gateway.body_timeout,
+        body_idle: config.gateway.body_idle,
+        keep_alive: config.gateway.keep_alive,
         ..GatewayConfig::default()
     }
 }

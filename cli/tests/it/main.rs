@@ -2,6 +2,7 @@
 //! The binary as a person runs it.
 
 mod config;
+mod docs;
 mod logs;
 mod metrics;
 mod otlp;

@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::trace::v1::Span;
 use parking_lot::Mutex;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -30,18 +31,18 @@ impl TraceService for Service {
     }
 }
 
-pub struct Receiver {
-    pub endpoint: String,
+pub(crate) struct Receiver {
+    pub(crate) endpoint: String,
     spans: Spans,
     _server: JoinSet<Result<(), tonic::transport::Error>>,
 }
 
 /// The spans of one trace.
 #[derive(Debug)]
-pub struct Trace(Vec<Span>);
+pub(crate) struct Trace(Vec<Span>);
 
 impl Receiver {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let spans = Spans::default();
@@ -51,36 +52,39 @@ impl Receiver {
         Self { endpoint, spans, _server: JoinSet::from_iter([server]) }
     }
 
-    pub fn trace(&self, id: &str) -> Trace {
+    pub(crate) fn trace(&self, id: &str) -> Trace {
         let spans = self.spans.lock();
         Trace(spans.iter().filter(|span| hex(&span.trace_id) == id).cloned().collect())
     }
 }
 
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl Trace {
     /// The one span whose name begins so.
-    pub fn span(&self, name: &str) -> &Span {
+    pub(crate) fn span(&self, name: &str) -> &Span {
         let found: Vec<_> = self.spans(name);
         assert_eq!(found.len(), 1, "{name}: {:?}", self.names());
         found[0]
     }
 
-    pub fn spans(&self, name: &str) -> Vec<&Span> {
+    pub(crate) fn spans(&self, name: &str) -> Vec<&Span> {
         self.0.iter().filter(|span| span.name == name).collect()
     }
 
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.0.iter().map(|span| span.name.as_str()).collect();
         names.sort_unstable();
         names
     }
 
     /// The names from the first span of the trace down to this one.
-    pub fn path(&self, span: &Span) -> Vec<&str> {
+    pub(crate) fn path(&self, span: &Span) -> Vec<&str> {
         let mut path = Vec::new();
         let mut next = self.0.iter().find(|known| known.span_id == span.span_id);
         while let Some(span) = next {

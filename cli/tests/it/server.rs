@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
@@ -15,35 +16,35 @@ use tokio::time::timeout;
 const SOON: Duration = Duration::from_secs(30);
 
 /// The binary, in an environment of nothing but what `home` and the search path are.
-pub fn eventflow(home: &Path) -> Command {
+pub(crate) fn eventflow(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eventflow"));
     command.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.kill_on_drop(true);
     command
 }
 
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     folder: TempDir,
-    pub address: String,
-    pub token: String,
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 /// An HTTP answer.
-pub struct Answer {
-    pub status: u16,
-    pub headers: HashMap<String, String>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
 impl Server {
-    pub async fn start(settings: &[String]) -> Self {
+    pub(crate) async fn start(settings: &[String]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let log = File::create(folder.path().join("log")).expect("a file");
         let mut command = eventflow(folder.path());
@@ -59,20 +60,27 @@ impl Server {
         let ready = ready.unwrap_or_else(|| panic!("ended: {}", log_of(folder.path())));
         let address = ready.rsplit("http://").next().expect("an address").to_owned();
         let mut server = Self { child, folder, address, token: String::new() };
-        let login = server.send("POST", "/auth/token", &[], r#"{"username":"admin","password":"admin"}"#).await;
+        let login =
+            server.send("POST", "/auth/token", &[], r#"{"username":"admin","password":"admin"}"#).await;
         server.token = login.json()["token"].as_str().expect("a token").to_owned();
         server
     }
 
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         if !self.token.is_empty() {
-            text += &format!("authorization: Bearer {}\r\n", self.token);
+            let _ = write!(text, "authorization: Bearer {}\r\n", self.token);
         }
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            let _ = write!(text, "{name}: {value}\r\n");
         }
-        text += &format!("content-length: {}\r\n\r\n{body}", body.len());
+        let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
         let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
         stream.write_all(text.as_bytes()).await.expect("sent");
         let mut out = Vec::new();
@@ -80,14 +88,14 @@ impl Server {
         read(&String::from_utf8(out).expect("text"))
     }
 
-    pub async fn apply(&self, function: &Value) {
+    pub(crate) async fn apply(&self, function: &Value) {
         let json = [("content-type", "application/json")];
         let answer = self.send("POST", "/v1/functions", &json, &function.to_string()).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
 
     /// Ends it as a person would, and returns what it logged.
-    pub async fn stop(mut self) -> String {
+    pub(crate) async fn stop(mut self) -> String {
         let pid = self.child.id().expect("should run").to_string();
         let signalled = Command::new("kill").args(["-TERM", &pid]).status().await.expect("a signal");
         assert!(signalled.success());

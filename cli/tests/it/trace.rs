@@ -56,12 +56,18 @@ async fn one_call_is_one_trace_through_all_rooms() {
     // Async, in a trace that the gateway begins.
     let (record, request_id) = ended(&server, INVOKE).await;
     let id = record["id"].as_str().expect("an id").to_owned();
-    assert_eq!((record["state"].as_str(), record["traceId"].as_str()), (Some("SUCCEEDED"), Some(&*request_id)));
+    assert_eq!(
+        (record["state"].as_str(), record["traceId"].as_str()),
+        (Some("SUCCEEDED"), Some(&*request_id))
+    );
     let told = server.send("GET", &format!("/v1/invocations/{id}/result"), &[], "").await.body;
     assert_eq!(parts(&told).0, request_id);
 
     let (failed, failed_trace) = ended(&server, "/v1/functions/failing:invoke").await;
-    assert_eq!((failed["state"].as_str(), failed["attempts"].as_array().map(Vec::len)), (Some("FAILED"), Some(2)));
+    assert_eq!(
+        (failed["state"].as_str(), failed["attempts"].as_array().map(Vec::len)),
+        (Some("FAILED"), Some(2))
+    );
 
     // gRPC, without a trace.
     let (rpc_told, rpc_trace) = over_grpc(&server).await;
@@ -100,7 +106,8 @@ async fn one_call_is_one_trace_through_all_rooms() {
 
 /// What the function was told, and the id of the record's trace.
 async fn over_grpc(server: &Server) -> (String, String) {
-    let mut client = FunctionServiceClient::connect(format!("http://{}", server.address)).await.expect("connects");
+    let mut client =
+        FunctionServiceClient::connect(format!("http://{}", server.address)).await.expect("connects");
     let mut request = tonic::Request::new(InvokeFunctionRequest {
         name: "traced".into(),
         wait: Some(prost_types::Duration { seconds: 20, nanos: 0 }),

@@ -2,14 +2,12 @@
 //!
 //! ```text
 //!   put ──parts──▶ a staged file ──sync, rename──▶ payloads/<id> · results/<id> · artifacts/<sha-256>
-//!                     │ dropped, broken off, too large                   │
-//!                     ▼                                                  ▼
-//!                   removed (at the latest by the next open)     collect: unused and old
+//!                     │ dropped, broken off, too large
+//!                     ▼
+//!                   removed (at the latest by the next open)
 //! ```
 
-pub mod collect;
 pub mod folder;
 mod key;
 
-pub use collect::{Collected, collect};
 pub use folder::{FolderBlobs, Options};

@@ -105,6 +105,8 @@ pub enum Verdict {
     Failed(Failure),
     /// The owner ended it because a cancel was asked for.
     Cancelled,
+    /// The owner ended it because its function was deleted.
+    FunctionDeleted,
     /// The owner gives it back unfinished: it is shutting down, or could not start it for a cause of its own.
     Released,
 }
@@ -196,13 +198,16 @@ pub fn step(life: Lifecycle, event: Event, policy: &Policy, now: Timestamp) -> S
             state => Err(Refused::WrongState(state)),
         },
         Event::FunctionDeleted => {
-            let failure = Failure::new(Reason::FunctionDeleted, "the function was deleted");
             if life.state == State::Running {
                 return Ok(cancel(life));
             }
-            Ok(finish(life, State::Cancelled, Some(failure), vec![Effect::Unpublish]))
+            Ok(finish(life, State::Cancelled, Some(function_deleted()), vec![Effect::Unpublish]))
         }
     }
+}
+
+fn function_deleted() -> Failure {
+    Failure::new(Reason::FunctionDeleted, "the function was deleted")
 }
 
 fn fence(life: &Lifecycle, given: Epoch) -> Result<(), Refused> {
@@ -234,6 +239,11 @@ fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: 
         Verdict::Succeeded => finish(life, State::Succeeded, None, vec![close(State::Succeeded, None)]),
         Verdict::Cancelled => {
             let failure = Failure::new(Reason::Cancelled, "cancelled while it ran");
+            let effects = vec![close(State::Cancelled, Some(failure.clone()))];
+            finish(life, State::Cancelled, Some(failure), effects)
+        }
+        Verdict::FunctionDeleted => {
+            let failure = function_deleted();
             let effects = vec![close(State::Cancelled, Some(failure.clone()))];
             finish(life, State::Cancelled, Some(failure), effects)
         }

@@ -50,12 +50,13 @@ struct Flag {
 pub struct Loader {
     prefix: &'static str,
     file: Option<(PathBuf, bool)>,
+    vars: Vec<(&'static str, &'static str)>,
     flags: Vec<Flag>,
 }
 
 impl Default for Loader {
     fn default() -> Self {
-        Self { prefix: env_vars::PREFIX, file: None, flags: Vec::new() }
+        Self { prefix: env_vars::PREFIX, file: None, vars: Vec::new(), flags: Vec::new() }
     }
 }
 
@@ -76,6 +77,13 @@ impl Loader {
     #[must_use]
     pub fn file_if_exists(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some((path.into(), false));
+        self
+    }
+
+    /// The variable of a key that stands in no section: `EVENTFLOW_LISTEN` for `listen`.
+    #[must_use]
+    pub fn var(mut self, name: &'static str, key: &'static str) -> Self {
+        self.vars.push((name, key));
         self
     }
 
@@ -125,6 +133,10 @@ impl Loader {
         let mut vars = source.vars();
         vars.sort();
         for (name, text) in vars {
+            if let Some((_, key)) = self.vars.iter().find(|(known, _)| *known == name) {
+                root.insert(&[(*key).to_owned()], &text, &Origin::Env(name.as_str().into()));
+                continue;
+            }
             // One underscore is for variables that are no config keys: EVENTFLOW_URL, EVENTFLOW_TOKEN.
             let Some(key) = name.strip_prefix(self.prefix).filter(|key| key.contains("__")) else { continue };
             let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();

@@ -9,6 +9,7 @@ mod configs;
 mod connect;
 mod fault;
 mod functions;
+mod hot;
 mod insert;
 mod invocations;
 mod list;

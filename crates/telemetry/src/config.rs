@@ -20,10 +20,11 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The least level that is logged, and exceptions by target: `info,eventflow_store=debug`. Default `info`.
+    /// The least level that is logged, and exceptions by target: `info,eventflow_store=debug`.
     pub level: String,
+    /// How lines look: `json`, `text`, or `auto` = text on a terminal and JSON elsewhere.
     pub format: Format,
-    /// Where spans go by OTLP over gRPC: `http://127.0.0.1:4317`. Empty = nowhere, the default.
+    /// Where spans go by OTLP over gRPC: `http://127.0.0.1:4317`. Empty = nowhere, and spans cost nothing.
     pub otlp_endpoint: String,
     /// The share of new traces that are sampled, 0 to 1; a trace that comes from outside keeps its decision.
     pub otlp_sample: f64,

@@ -63,7 +63,9 @@ impl SpanFields {
 
     fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fields = CONTEXT.into_iter().zip(&self.places);
-        fields.filter_map(|(name, place)| Some((name, self.text.get(place.clone())?))).filter(|of| !of.1.is_empty())
+        fields
+            .filter_map(|(name, place)| Some((name, self.text.get(place.clone())?)))
+            .filter(|of| !of.1.is_empty())
     }
 }
 

@@ -55,7 +55,8 @@ impl Check<'_> {
         if !self.programs.get(record.function.as_str()).is_some_and(|program| program.notes) {
             return;
         }
-        let by_itself = |attempt: &&super::Attempt| attempt.state == "SUCCEEDED" || attempt.reason == "ExitCode";
+        let by_itself =
+            |attempt: &&super::Attempt| attempt.state == "SUCCEEDED" || attempt.reason == "ExitCode";
         for attempt in record.attempts.iter().filter(by_itself) {
             if !seen.contains(&(record.id.as_str(), attempt.number)) {
                 self.wrong.push(format!("attempt {} of {} ended and never ran", attempt.number, record.id));

@@ -19,18 +19,12 @@ struct World {
     kills: Vec<Duration>,
 }
 
-fn request(function: &'static str, payload: &str, answer: Option<Answer>) -> Request {
-    Request {
-        function,
-        payload: payload.to_owned(),
-        keyed: false,
-        sync: false,
-        answers: answer.into_iter().collect(),
-    }
+fn request(function: &'static str, payload: &str, answers: &[Answer]) -> Request {
+    Request { function, payload: payload.to_owned(), keyed: false, sync: false, answers: answers.to_vec() }
 }
 
-fn accepted(id: &str) -> Option<Answer> {
-    Some(Answer::Accepted { id: id.to_owned() })
+fn accepted(id: &str) -> Answer {
+    Answer::Accepted { id: id.to_owned() }
 }
 
 fn record(id: &str, function: &str, payload: &str, ends: &[&str]) -> Record {
@@ -65,11 +59,11 @@ impl World {
         let finished = Answer::Finished { id: "d".to_owned(), result: "p4".to_owned(), at: AT };
         let mut world = Self {
             requests: vec![
-                request("echo", "p1", accepted("a")),
-                request("flaky", "p2", accepted("b")),
-                request("doomed", "p3", accepted("c")),
-                request("echo", "p4", Some(finished)),
-                request("echo", "p5", None),
+                request("echo", "p1", &[accepted("a")]),
+                request("flaky", "p2", &[accepted("b")]),
+                request("doomed", "p3", &[accepted("c")]),
+                request("echo", "p4", &[finished]),
+                request("echo", "p5", &[]),
             ],
             records: vec![
                 record("a", "echo", "p1", &["Lost", ""]),
@@ -129,6 +123,19 @@ fn an_answer_without_a_record_is_excused_only_by_a_kill() {
 }
 
 #[test]
+fn a_failure_that_was_told_must_be_the_recorded_one() {
+    let failed = |reason: &str| Answer::Failed { id: "c".to_owned(), reason: reason.to_owned() };
+    finds(|world| world.requests[2].answers = vec![failed("Lost")], "otherwise than was told");
+    finds(
+        |world| {
+            world.requests[2].answers = vec![failed("ExitCode")];
+            world.records.remove(2);
+        },
+        "said to have failed",
+    );
+}
+
+#[test]
 fn a_call_that_does_not_end_is_found() {
     finds(|world| world.records[0].state = "RUNNING".to_owned(), "not at its end");
 }
@@ -137,7 +144,7 @@ fn a_call_that_does_not_end_is_found() {
 fn two_calls_of_one_request_are_found() {
     finds(|world| world.records.push(record("x", "flaky", "p2", &["ExitCode", ""])), "one request made two");
     finds(|world| world.records.push(record("x", "echo", "p1", &[""])), "one key made two");
-    finds(|world| world.requests[0].answers.extend(accepted("b")), "was answered with");
+    finds(|world| world.requests[0].answers.push(accepted("b")), "was answered with");
 }
 
 #[test]

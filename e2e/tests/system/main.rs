@@ -1,5 +1,19 @@
 //! The system as people get it: the real binary, real clients.
 #![cfg(test)]
 
+mod auth;
+mod bad_input;
 mod chaos;
+mod cli;
+mod contract;
+mod examples;
+mod fn_url;
+mod grpc;
+mod grpcurl;
 mod health;
+mod hostile;
+mod rest_data;
+mod rest_functions;
+mod rest_invocations;
+mod streams;
+mod support;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use eventflow_telemetry::{Metrics, propagation};
 use futures::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tonic::transport::server::TcpConnectInfo;
@@ -31,6 +31,7 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     let span = span::of(method, uri.path());
     let context = Context::read(&parts.headers, &parts.extensions, &span);
     let grpc = super::grpc::is_grpc(&parts.headers);
+    let rest_unread = parts.version < Version::HTTP_2 && is_long(&parts.headers);
     let refused = guard::check(&outer.config, &parts).err();
     let mut response = if let Some(problem) = refused {
         problem.into_response()
@@ -41,12 +42,26 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| panicked(&uri, &context))
     };
+    let problem = response.extensions().get::<Problem>().is_some();
     finish(&mut response, &uri, &context, grpc);
+    if problem && rest_unread {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let route = response.extensions().get::<RouteLabel>().map_or("other", |label| label.0);
     let status = response.status();
     outer.metrics.http_request(method, route, status.as_u16());
     span::answered(&span, method, route, status, &context);
     response
+}
+
+/// Whether a refusal may leave much of the body unread. Behind it an HTTP/1 connection takes no other request, and a
+/// client that keeps connections has to be told.
+fn is_long(headers: &HeaderMap) -> bool {
+    const READ_WITH_THE_HEAD: u64 = 8 << 10;
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > READ_WITH_THE_HEAD)
+        || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// What handlers find in the request.

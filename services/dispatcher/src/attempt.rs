@@ -154,7 +154,11 @@ pub(crate) async fn carry_out(core: &Core, work: &Work) -> Finish {
     };
     match outcome {
         Err(Cut::Gone) => {}
-        Err(Cut::Cancelled) => finish.verdict = Some(Verdict::Cancelled),
+        // Deleted from the registry first, so that this tells the two causes of a cancel apart.
+        Err(Cut::Cancelled) => {
+            let deleted = core.ports.registry.get_by_uid(work.invocation.function_uid).is_none();
+            finish.verdict = Some(if deleted { Verdict::FunctionDeleted } else { Verdict::Cancelled });
+        }
         Err(Cut::Released) => finish.verdict = Some(Verdict::Released),
         Ok(outcome) => conclude(core, work, outcome, &mut finish).await,
     }

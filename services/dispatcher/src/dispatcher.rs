@@ -38,7 +38,7 @@ impl Dispatcher {
     /// Nothing runs before [`Dispatcher::start`].
     pub fn new(ports: Ports, config: Config) -> Arc<Self> {
         let (store, bus) = (Arc::clone(&ports.store), Arc::clone(&ports.bus));
-        let relay = Arc::new(Relay::new(store, bus, Arc::clone(&ports.clock)));
+        let relay = Arc::new(Relay::new(store, bus, Arc::clone(&ports.clock), ports.metrics.clone()));
         let core = Arc::new(Core::new(ports, config, relay.handle()));
         Arc::new(Self { core, relay })
     }
@@ -78,7 +78,8 @@ impl Dispatcher {
         let core = &self.core;
         let recorder = Arc::clone(core);
         tasks.spawn("recorder", OnExit::Shutdown, async move {
-            recorder.recorder.run(&recorder.ports.store, recorder.stop.clone()).await;
+            let (store, logs, stop) = (&recorder.ports.store, &recorder.logs, recorder.stop.clone());
+            recorder.recorder.run(store, logs, stop).await;
         });
         let (logs, stop) = (Arc::clone(&core.logs), core.stop.clone());
         tasks.spawn("logs", OnExit::Shutdown, async move { logs.run(stop).await });

@@ -41,6 +41,8 @@ pub(crate) struct LogWriter {
     pub(super) clock: Arc<dyn Clock>,
     /// Calls with lines to write; each at most once.
     dirty: Mutex<Vec<Arc<CallLogs>>>,
+    /// One flush at a time: whoever waits for it finds all that was captured before written.
+    flushing: tokio::sync::Mutex<()>,
     filled: Notify,
     full: Notify,
     /// Captured bytes in memory, over all calls.
@@ -57,6 +59,7 @@ impl LogWriter {
             bus: Arc::clone(&ports.bus),
             clock: Arc::clone(&ports.clock),
             dirty: Mutex::default(),
+            flushing: tokio::sync::Mutex::new(()),
             filled: Notify::new(),
             full: Notify::new(),
             held: AtomicUsize::new(0),
@@ -106,6 +109,7 @@ impl LogWriter {
 
     /// Writes what there is. Whether the store took all of it.
     pub(crate) async fn flush(&self) -> bool {
+        let _one = self.flushing.lock().await;
         let calls = std::mem::take(&mut *self.dirty.lock());
         // Together, so that they share commits.
         let flushes = futures::stream::iter(calls).map(|call| async move { call.flush().await });

@@ -17,6 +17,7 @@ use http::{Method, StatusCode};
 use passage::Passage;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 pub(crate) async fn proxy(
@@ -32,7 +33,7 @@ pub(crate) async fn proxy(
         Error::new(ErrorKind::Exhausted, "NoFreeSlot", "the function runs as many calls as it may")
             .with_retry_after(Duration::from_secs(1))
     })?;
-    let place = core.recorder.reserve()?;
+    let place = core.recorder.reserve(Instant::now() + core.config.proxy_wait).await?;
     let work = Work::new(core, Box::new(running(&new_invocation(core, &call), core.ports.clock.now())));
     let code = core.codes.current(&call.function);
     let (span, trace) = run_span(&work, &code);

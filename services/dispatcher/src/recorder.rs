@@ -4,6 +4,7 @@
 //! that ran.
 
 use crate::backoff::Backoff;
+use crate::logs::LogWriter;
 use eventflow_domain::error::Chain;
 use eventflow_domain::ports::Store;
 use eventflow_domain::{Body, Error, ErrorKind, Invocation, Result};
@@ -12,12 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Records in one commit.
 const BATCH: usize = 512;
 /// Bytes of payloads and results that may wait; over it no more calls are let in.
 const MAX_BYTES: usize = 64 << 20;
+/// Longest wait for a place; a caller that waits holds a slot.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -35,6 +39,8 @@ struct Shared {
     /// A group is full, or somebody waits for the end.
     hurry: Notify,
     written: Notify,
+    /// There may be a place again.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +75,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
             shared.places.fetch_sub(1, Ordering::Relaxed);
+            shared.freed.notify_waiters();
         }
     }
 }
@@ -87,23 +94,46 @@ impl Recorder {
             filled: Notify::new(),
             hurry: Notify::new(),
             written: Notify::new(),
+            freed: Notify::new(),
         };
         Self { shared: Arc::new(shared), flush }
     }
 
-    /// A place for the record of a call about to run. `Exhausted` while too many wait for their commit.
-    pub(crate) fn reserve(&self) -> Result<Place> {
-        let full = self.shared.places.fetch_add(1, Ordering::Relaxed) >= self.shared.max;
-        let place = Place(Some(Arc::clone(&self.shared)));
-        if full || self.shared.waiting.lock().bytes > MAX_BYTES {
-            return Err(Error::new(ErrorKind::Exhausted, "RecorderFull", "records wait for the store")
-                .with_retry_after(Duration::from_secs(1)));
+    /// A place for the record of a call about to run. It is waited for until `deadline`, [`MAX_WAIT`] at most, so that
+    /// callers that never pause are slowed to what the store takes; then `Exhausted`, as while the store is down.
+    pub(crate) async fn reserve(&self, deadline: Instant) -> Result<Place> {
+        if let Some(place) = self.try_reserve() {
+            return Ok(place);
         }
-        Ok(place)
+        let deadline = deadline.min(Instant::now() + MAX_WAIT);
+        tokio::time::timeout_at(deadline, self.next_place()).await.map_err(|_| {
+            Error::new(ErrorKind::Exhausted, "RecorderFull", "records wait for the store")
+                .with_retry_after(Duration::from_secs(1))
+        })
+    }
+
+    async fn next_place(&self) -> Place {
+        loop {
+            // Begun before the look: what comes free between the two is not missed.
+            let freed = self.shared.freed.notified();
+            if let Some(place) = self.try_reserve() {
+                return place;
+            }
+            freed.await;
+        }
+    }
+
+    fn try_reserve(&self) -> Option<Place> {
+        if self.shared.waiting.lock().bytes > MAX_BYTES {
+            return None;
+        }
+        let free = |taken: usize| (taken < self.shared.max).then_some(taken + 1);
+        self.shared.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
+        Some(Place(Some(Arc::clone(&self.shared))))
     }
 
     /// Writes until `stop`, then what is left.
-    pub(crate) async fn run(&self, store: &Arc<dyn Store>, stop: CancellationToken) {
+    pub(crate) async fn run(&self, store: &Arc<dyn Store>, logs: &LogWriter, stop: CancellationToken) {
         let mut backoff = Backoff::of_a_port();
         loop {
             if stop.run_until_cancelled(self.shared.filled.notified()).await.is_some() {
@@ -114,6 +144,8 @@ impl Recorder {
                 }
             }
             while let Some(group) = self.take() {
+                // Lines are readable when the record says that the call has ended. If not, their writer tries again.
+                logs.flush().await;
                 self.write(store, group, &mut backoff).await;
             }
             if stop.is_cancelled() {
@@ -165,6 +197,7 @@ impl Recorder {
             waiting.writing = false;
         }
         self.shared.written.notify_waiters();
+        self.shared.freed.notify_waiters();
     }
 }
 
@@ -174,5 +207,22 @@ async fn one_by_one(store: &Arc<dyn Store>, group: &[Invocation]) {
         if let Err(error) = store.record(vec![record.clone()]).await {
             tracing::error!(invocation_id = %record.id, error = %Chain(&error), "a sync call has no record");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_waits_for_the_place_that_another_gives_back() {
+        let recorder = Recorder::new(1, Duration::ZERO);
+        let first = recorder.reserve(Instant::now()).await.expect("a place");
+        let refused = recorder.reserve(Instant::now()).await.expect_err("none is free");
+        assert_eq!((refused.kind(), refused.reason()), (ErrorKind::Exhausted, "RecorderFull"));
+        let second = recorder.reserve(Instant::now() + Duration::from_secs(60));
+        let (second, ()) = tokio::join!(second, async { drop(first) });
+        second.expect("the place that came free");
+        recorder.reserve(Instant::now()).await.expect("none is lost");
     }
 }

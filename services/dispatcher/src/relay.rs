@@ -5,11 +5,13 @@ use eventflow_domain::error::Chain;
 use eventflow_domain::ports::{Bus, Clock, Message, Store};
 use eventflow_domain::{Result, Timestamp};
 use eventflow_telemetry::names::SPAN_PUBLISH;
-use eventflow_telemetry::propagation;
+use eventflow_telemetry::{Metrics, propagation};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing::field::Empty;
@@ -18,6 +20,10 @@ use tracing::field::Empty;
 const BATCH: u32 = 500;
 /// Longest pause between two looks into the outbox, whatever is known of the next due time.
 const POLL: Duration = Duration::from_secs(1);
+/// How long published rows may stay, so that their removal does not take the next commit from the claims it is for.
+const LINGER: Duration = Duration::from_millis(3);
+/// Published rows that are removed at once, because others wait behind them.
+const MANY: usize = 32;
 
 /// Tells the relay that an outbox row was written. Cheap to clone, never waits.
 #[derive(Clone, Default)]
@@ -41,12 +47,21 @@ pub struct Relay {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    metrics: Metrics,
     wake: Wake,
 }
 
+/// Rows that the bus has and the outbox still holds.
+#[derive(Debug, Default)]
+struct Sent {
+    seqs: HashSet<i64>,
+    /// When the first of them is to be removed.
+    until: Option<Instant>,
+}
+
 impl Relay {
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, bus, clock, wake: Wake::default() }
+    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
+        Self { store, bus, clock, metrics, wake: Wake::default() }
     }
 
     pub fn handle(&self) -> Wake {
@@ -55,9 +70,9 @@ impl Relay {
 
     /// Works until `stop`. Errors of store and bus are waited out: the rows stay where they are.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut backoff = Backoff::of_a_port();
+        let (mut backoff, mut sent) = (Backoff::of_a_port(), Sent::default());
         while !stop.is_cancelled() {
-            let pause = match self.pass().await {
+            let pause = match self.pass(&mut sent).await {
                 Ok(pause) => {
                     backoff.reset();
                     pause
@@ -68,28 +83,57 @@ impl Relay {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = self.wake.0.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        // What stays is published again by the next start, and claimed once all the same.
+        if let Err(error) = self.remove(&mut sent).await {
+            tracing::debug!(error = %Chain(&error), "failed to remove published rows");
+        }
     }
 
     /// Publishes all that is due; says when to look again.
-    async fn pass(&self) -> Result<Duration> {
+    async fn pass(&self, sent: &mut Sent) -> Result<Duration> {
         loop {
-            let rows = self.store.outbox_due(BATCH).await?;
-            if rows.is_empty() {
-                let next = self.store.outbox_next().await?;
-                return Ok(next.map_or(POLL, |due| until(due, self.clock.now())));
+            if sent.seqs.len() >= MANY || sent.until.is_some_and(|until| until <= Instant::now()) {
+                self.remove(sent).await?;
             }
-            let (seqs, mut messages): (_, Vec<Message>) =
+            let there = u32::try_from(sent.seqs.len()).unwrap_or(u32::MAX);
+            let mut rows = self.store.outbox_due(BATCH.saturating_add(there)).await?;
+            rows.retain(|row| !sent.seqs.contains(&row.seq));
+            // In the order of their due times.
+            let lag = rows.first().map(|oldest| self.clock.now().since(oldest.due_at));
+            self.metrics.set_outbox_lag(lag.unwrap_or_default());
+            if rows.is_empty() {
+                return self.pause(sent).await;
+            }
+            let (seqs, mut messages): (Vec<i64>, Vec<Message>) =
                 rows.into_iter().map(|row| (row.seq, row.message)).unzip();
             let spans: Vec<Span> = messages.iter_mut().filter_map(span).collect();
             self.bus.publish(messages).await?;
             drop(spans);
-            self.store.outbox_done(seqs).await?;
+            sent.seqs.extend(seqs);
+            sent.until.get_or_insert_with(|| Instant::now() + LINGER);
         }
+    }
+
+    /// How long to wait where all that is due is published.
+    async fn pause(&self, sent: &Sent) -> Result<Duration> {
+        if let Some(until) = sent.until {
+            return Ok(until.duration_since(Instant::now()));
+        }
+        let next = self.store.outbox_next().await?;
+        Ok(next.map_or(POLL, |due| until(due, self.clock.now())))
+    }
+
+    async fn remove(&self, sent: &mut Sent) -> Result<()> {
+        if !sent.seqs.is_empty() {
+            self.store.outbox_done(sent.seqs.iter().copied().collect()).await?;
+            *sent = Sent::default();
+        }
+        Ok(())
     }
 }
 

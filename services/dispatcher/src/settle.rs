@@ -28,6 +28,8 @@ pub(crate) async fn settle(core: &Core, work: &Work, finish: &Finish, once: bool
 async fn settle_once(core: &Core, work: &Work, finish: &Finish, once: bool) -> Option<Box<Invocation>> {
     let settlement = settlement(core, work, finish, once)?;
     let settled = tokio::select! {
+        // A renewal in the same commit may find the lease gone because of this very settlement.
+        biased;
         settled = insist(core, settlement) => settled,
         () = work.control.gone() => None,
     };
@@ -108,6 +110,7 @@ fn reason(finish: &Finish) -> &'static str {
     match &finish.verdict {
         Some(Verdict::Failed(failure)) => failure.reason.as_str(),
         Some(Verdict::Cancelled) => "Cancelled",
+        Some(Verdict::FunctionDeleted) => "FunctionDeleted",
         Some(Verdict::Released) => "Released",
         Some(Verdict::Succeeded) | None => "",
     }

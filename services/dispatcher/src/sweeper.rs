@@ -148,7 +148,14 @@ pub(crate) async fn retention(core: Arc<Core>) {
 
 async fn retain_all(core: &Core) -> Result<()> {
     retain(core).await?;
-    blobs::collect(core).await
+    let before = core.ports.clock.now() - core.config.blob_min_age;
+    let in_use = |keys| core.ports.store.blobs_in_use(keys);
+    let collected = blobs::collect(&*core.ports.blobs, before, in_use).await?;
+    if collected.removed > 0 {
+        let blobs::Collected { removed, bytes, kept } = collected;
+        tracing::debug!(removed, bytes, kept, "removed unused blobs");
+    }
+    Ok(())
 }
 
 async fn retain(core: &Core) -> Result<()> {

@@ -58,7 +58,7 @@ pub(crate) async fn call(core: &Arc<Core>, mut call: SyncCall) -> Result<SyncAns
     let Some(slot) = core.slots.acquire(&call.function.key, call.wait).await? else {
         return queue(core, &call).await;
     };
-    let place = core.recorder.reserve()?;
+    let place = core.recorder.reserve(deadline).await?;
     let running = Running::new(core, call, slot, place);
     if running.call.idempotency.is_some() {
         let (carried, caller) = Carried::new(core, running);

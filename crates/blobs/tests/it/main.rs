@@ -1,5 +1,4 @@
 #![cfg(test)]
 
-mod collect;
 mod folder;
 mod fsync;

@@ -117,6 +117,7 @@ fn cancelling_tells_the_owner_once_and_ends_what_waits() {
     assert_eq!(settled(Verdict::Succeeded), State::Succeeded);
     assert_eq!(settled(failed(Reason::ExitCode)), State::Failed);
     assert_eq!(settled(Verdict::Cancelled), State::Cancelled);
+    assert_eq!(settled(Verdict::FunctionDeleted), State::Cancelled);
     assert_eq!(settled(Verdict::Released), State::Cancelled);
 }
 
@@ -134,6 +135,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(failed(Reason::ExitCode)),
         Just(failed(Reason::ClientError)),
         Just(Verdict::Cancelled),
+        Just(Verdict::FunctionDeleted),
         Just(Verdict::Released),
     ];
     prop_oneof![

@@ -8,7 +8,7 @@ use eventflow_domain::spec::{
     UrlAccess,
 };
 use eventflow_domain::validate::{Draft, DraftEnvFrom, DraftRetry, DraftScaling};
-use eventflow_domain::{Error, FunctionKey, Result};
+use eventflow_domain::{Error, FunctionKey, Result, Violation};
 use std::time::Duration;
 
 /// The function that an apply is about: names in path and body must agree.
@@ -23,7 +23,25 @@ pub fn apply_target(request: &v1::ApplyFunctionRequest) -> Result<FunctionKey> {
     };
     let name = pick("name", &request.name, function.map(|f| f.name.as_str()))?;
     let namespace = pick("namespace", &request.namespace, function.map(|f| f.namespace.as_str()))?;
+    let unknown = function.map(unknown_values).unwrap_or_default();
+    if !unknown.is_empty() {
+        return Err(Error::violations(unknown));
+    }
     super::function_key(&namespace, &name)
+}
+
+/// Values of enums that this version does not know: taken for "not said", they would be ignored.
+fn unknown_values(function: &v1::Function) -> Vec<Violation> {
+    let fields = [
+        ("runtime", function.runtime, v1::Runtime::try_from(function.runtime).is_ok()),
+        ("mode", function.mode, v1::Mode::try_from(function.mode).is_ok()),
+        ("url", function.url, v1::UrlAccess::try_from(function.url).is_ok()),
+        ("record", function.record, v1::RecordPolicy::try_from(function.record).is_ok()),
+        ("result", function.result, v1::ResultChannel::try_from(function.result).is_ok()),
+        ("podSecurity", function.pod_security, v1::PodSecurity::try_from(function.pod_security).is_ok()),
+    ];
+    let unknown = fields.into_iter().filter(|(_, _, known)| !known);
+    unknown.map(|(field, value, _)| Violation::new(field, format!("unknown value {value}"))).collect()
 }
 
 /// What was declared, unchecked. Output-only fields are passed over.

@@ -4262,6 +4262,9 @@ pub struct RedriveInvocationsRequest {
     /// Count only.
     #[prost(bool, tag = "5")]
     pub dry_run: bool,
+    /// This one dead letter, instead of those that the filter holds.
+    #[prost(string, tag = "6")]
+    pub id: ::prost::alloc::string::String,
 }
 /// Response of RedriveInvocations.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -237,13 +237,12 @@ pub(super) async fn insert(tx: &mut Tx, rows: &[Record]) -> Outcome<Vec<Answer>>
             Err(fault) => return Err(fault),
         }
     }
-    let good = || {
-        rows.iter()
-            .zip(&answers)
-            .filter(|(_, answer)| matches!(answer, Ok(Accepted::New)))
-            .map(|(row, _)| row)
-    };
-    belongings(tx, &good().collect::<Vec<_>>()).await?;
+    let new = rows.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Accepted::New)));
+    let new: Vec<_> = new.map(|(row, _)| row).collect();
+    belongings(tx, &new).await?;
+    for row in new {
+        tx.hot.keep(row);
+    }
     Ok(answers)
 }
 

@@ -57,7 +57,9 @@ pub(super) async fn renew(
         .await?;
     let mut held = HashMap::with_capacity(rows.len());
     for row in rows {
-        held.insert((read_id(row.try_get(0)?)?, row.try_get(1)?), row.try_get(2)?);
+        let id = read_id(row.try_get(0)?)?;
+        tx.hot.renewed(id, until);
+        held.insert((id, row.try_get(1)?), row.try_get(2)?);
     }
     let renewal = |lease: &Lease| match held.get(&(lease.invocation, lease.epoch.0)) {
         Some(&cancel_requested) => Renewal::Held { cancel_requested },

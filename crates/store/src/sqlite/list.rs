@@ -45,13 +45,18 @@ pub(super) async fn count(pool: &SqlitePool, filter: &InvocationFilter) -> Outco
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Few records are live or dead letters: found by their own index, not by a walk over all that ended well. Left to
+/// Few records are live, dead letters or replays of one call: found by their own index, not by a walk over all that ended well. Left to
 /// itself, SQLite takes the walk, because it is in the order asked for.
 fn index(filter: &InvocationFilter) -> &'static str {
-    if filter.dead_letter == Some(true) {
+    if filter.replay_of.is_some() {
+        " INDEXED BY invocations_replays"
+    } else if filter.dead_letter == Some(true) {
         " INDEXED BY invocations_dead"
     } else if only_live(filter) {
         " INDEXED BY invocations_live"
+    } else if filter.namespace.is_some() && filter.function.is_none() {
+        // The one by function would force a sort of all rows.
+        " INDEXED BY invocations_namespace"
     } else {
         ""
     }
@@ -64,9 +69,7 @@ fn only_live(filter: &InvocationFilter) -> bool {
 fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &InvocationFilter) {
     query.push(" WHERE 1 = 1");
     if let Some(namespace) = &filter.namespace {
-        // Without a name the index by function would force a sort of all rows; the walk by id needs none.
-        query.push(if filter.function.is_some() { " AND namespace = " } else { " AND +namespace = " });
-        query.push_bind(namespace.as_str().to_owned());
+        query.push(" AND namespace = ").push_bind(namespace.as_str().to_owned());
     }
     if let Some(function) = &filter.function {
         query.push(" AND name = ").push_bind(function.as_str().to_owned());

@@ -13,14 +13,15 @@ use std::sync::LazyLock;
 static OUTBOX: LazyLock<MultiInsert> =
     LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
 
-pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes, i.trace \
-    FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
+pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes, i.trace, \
+    o.due_at FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
 
 pub(super) const NEXT: &str = "SELECT min(due_at) FROM outbox";
 
 // `json_each` takes any number of rows in one prepared statement.
+/// Only of calls that still wait: a claimed one is counted anew.
 const MARK: &str = "UPDATE invocations SET publishes = publishes + 1, last_published_at = $2 \
-    WHERE id IN (SELECT invocation FROM outbox WHERE seq IN (SELECT value FROM json_each($1)))";
+    WHERE state IN (0, 2) AND id IN (SELECT invocation FROM outbox WHERE seq IN (SELECT value FROM json_each($1)))";
 const DONE: &str = "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each($1))";
 
 const MISSED: &str = "SELECT id, not_before FROM invocations \
@@ -34,6 +35,7 @@ pub(super) fn read_due(row: &SqliteRow) -> Outcome<OutboxRow> {
     let publishes: i64 = row.try_get(6)?;
     Ok(OutboxRow {
         seq: row.try_get(0)?,
+        due_at: Timestamp::from_micros(row.try_get(8)?),
         message: Message {
             invocation: read_id(row.try_get(1)?)?,
             function: read_key(row.try_get(2)?, row.try_get(3)?)?,

@@ -46,13 +46,26 @@ pub(super) async fn load(tx: &mut Tx, id: InvocationId) -> Outcome<Option<Record
 }
 
 async fn load_all(tx: &mut Tx, orders: &[Order]) -> Outcome<HashMap<InvocationId, Record>> {
-    if let [order] = orders {
-        let record = load(tx, order.id).await?;
-        return Ok(record.map(|record| (order.id, record)).into_iter().collect());
+    let mut records = HashMap::with_capacity(orders.len());
+    let mut unknown = Vec::new();
+    for order in orders {
+        match tx.hot.take(order.id) {
+            Some(record) => drop(records.insert(order.id, record)),
+            None => unknown.push(order.id),
+        }
     }
-    let ids = hex_ids(orders.iter().map(|order| order.id));
-    let rows = sqlx::query(GET_MANY).bind(ids).fetch_all(&mut tx.conn).await?;
-    rows.iter().map(|row| record::read(row).map(|record| (record.invocation.id, record))).collect()
+    match unknown.as_slice() {
+        [] => {}
+        [id] => records.extend(load(tx, *id).await?.map(|record| (*id, record))),
+        _ => {
+            let ids = hex_ids(unknown.iter().copied());
+            for row in sqlx::query(GET_MANY).bind(ids).fetch_all(&mut tx.conn).await? {
+                let record = record::read(&row)?;
+                records.insert(record.invocation.id, record);
+            }
+        }
+    }
+    Ok(records)
 }
 
 /// Carries out all, in order; one answer for each. `Err` is the fault of the whole transaction.
@@ -113,7 +126,10 @@ async fn round(tx: &mut Tx, orders: &[Order]) -> Outcome<Vec<Took>> {
         refusals.push(match records.remove(&order.id) {
             None => Some(Took::Unknown),
             Some(mut record) => match advance(&mut record, &order.wish, tx.unfenced, now) {
-                Err(refused) => Some(Took::Refused(refused)),
+                Err(refused) => {
+                    tx.hot.keep(&record);
+                    Some(Took::Refused(refused))
+                }
                 Ok(change) => {
                     steps.push(Step { record, change, wants: wants(&order.wish) });
                     None
@@ -122,6 +138,9 @@ async fn round(tx: &mut Tx, orders: &[Order]) -> Outcome<Vec<Took>> {
         });
     }
     let closed = write::all(tx, &steps).await?;
+    for step in &steps {
+        tx.hot.keep(&step.record);
+    }
     complete(tx, &mut steps, closed).await?;
     let mut done = steps.into_iter().map(|step| Took::Done(Box::new(step.record.invocation)));
     // Steps were taken in this order.

@@ -162,7 +162,6 @@ impl Change {
 
 fn open(record: &mut Record, number: u32, epoch: Epoch, worker: &WorkerId, now: Timestamp) -> Attempt {
     record.worker = Some(Arc::clone(&worker.0));
-    record.publishes = 0;
     let call = &mut record.invocation;
     call.started_at = call.started_at.or(Some(now));
     Attempt {

@@ -21,7 +21,7 @@ macro_rules! update {
             "UPDATE invocations SET state = ?, epoch = ?, attempts = ?, lost = ?, not_before = ?, ",
             "cancel_requested = ?, dead_letter = ?, started_at = ?, ended_at = ?, reason = ?, message = ?, ",
             "retry_after = ?, http_status = ?, logs_truncated = ?, worker = ?, lease_until = ?, start = ?, ",
-            "run_micros = ?, publishes = ?",
+            "run_micros = ?, publishes = iif(?, 0, publishes)",
             $more,
             " WHERE id = ? AND epoch = ?"
         )
@@ -110,7 +110,7 @@ fn bind_row(args: &mut SqliteArguments, step: &Step) -> Bound {
     args.add(record.lease_until.map(Timestamp::as_micros))?;
     args.add(record.start.map(codes::start))?;
     args.add(record.run.map(micros))?;
-    args.add(record.publishes)?;
+    args.add(step.change.open.is_some())?;
     if let Some(drop_payload) = step.change.end {
         args.add(call.result.size as i64)?;
         args.add(call.result.content_type.clone())?;

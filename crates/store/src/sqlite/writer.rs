@@ -5,6 +5,7 @@ mod group;
 use super::Options;
 use super::accept::Accept;
 use super::fault::{Fault, Outcome};
+use super::hot::Hot;
 use super::lock::FolderLock;
 use super::logs::{Append, LogSources};
 use super::steps::{Order, Took};
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) struct Tx {
     pub conn: SqliteConnection,
     pub waiting: Waiting,
+    pub hot: Hot,
     pub log_sources: LogSources,
     pub unfenced: bool,
     due: Due,
@@ -96,6 +98,7 @@ impl Tx {
     /// Forgets what was remembered of the rows, because some of it is undone.
     pub(super) fn forget(&mut self) {
         self.waiting.forget();
+        self.hot.forget();
         self.log_sources.clear();
     }
 }
@@ -194,6 +197,7 @@ impl Writer {
         let tx = Tx {
             conn,
             waiting: Waiting::default(),
+            hot: Hot::default(),
             log_sources: LogSources::default(),
             unfenced: options.unfenced,
             due: Due::default(),

@@ -43,7 +43,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 /// As another program would, beside the store.
-async fn sql(folder: &Path, sql: &str) -> Option<i64> {
+pub(super) async fn sql(folder: &Path, sql: &str) -> Option<i64> {
     let file = folder.join("eventflow.db");
     let mut conn =
         sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.expect("should open");
@@ -110,7 +110,7 @@ async fn rows_survive_a_close_and_a_drop_without_one() {
 }
 
 /// The lock of a dropped store goes when its writer has ended.
-async fn reopen(folder: &Path, clock: &Arc<ManualClock>) -> SqliteStore {
+pub(super) async fn reopen(folder: &Path, clock: &Arc<ManualClock>) -> SqliteStore {
     for _ in 0..200 {
         match SqliteStore::open(folder, Arc::clone(clock) as Arc<dyn Clock>, Options::default()).await {
             Err(OpenError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,

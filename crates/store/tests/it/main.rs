@@ -4,6 +4,7 @@
 mod crash;
 mod folder;
 mod group;
+mod steps;
 
 use eventflow_domain::ports::Clock;
 use eventflow_store::{Options, SqliteStore};

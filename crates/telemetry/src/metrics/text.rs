@@ -11,7 +11,8 @@ pub(super) fn from_openmetrics(text: &str) -> String {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             // Held back: whether it is a counter's is said by the next line.
             help = Some(rest);
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
+        {
             let total = if kind == "counter" { "_total" } else { "" };
             let kind = if kind == "unknown" { "untyped" } else { kind };
             if let Some((_, text)) = help.take().and_then(|help| help.split_once(' ')) {

@@ -1,6 +1,7 @@
 //! The functions of the storms, and how each behaves.
 
 use super::children::Mark;
+use crate::support::shell_with;
 use eventflow_e2e::Rest;
 use eventflow_e2e::checker::{Ends, Program};
 use eventflow_e2e::ledger::Ledger;
@@ -15,16 +16,16 @@ pub(crate) const DOOMED: Program = Program { name: "doomed", notes: true, ends: 
 pub(crate) const LEAN: Program = Program { name: "lean", notes: false, ends: Ends::Echoes };
 pub(crate) const ALL: [Program; 5] = [JOB, SLOW, FLAKY, DOOMED, LEAN];
 
-/// A lean module that answers its payload.
+/// A lean module that answers its payload, of up to 127 KiB.
 pub(crate) const ECHO_WAT: &str = r#"(module
   (memory (export "memory") 2)
   (func (export "ef_alloc") (param i32) (result i32) (i32.const 1024))
   (func (export "ef_handle") (param $ptr i32) (param $len i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32)) (i64.extend_i32_u (local.get $len)))))"#;
 
-/// A process job by a shell script.
+/// A process job by a shell script, few at once: the machine has other things to do.
 pub(crate) fn shell(name: &str, script: &str) -> Value {
-    json!({"name": name, "runtime": "process", "command": ["sh", "-c", script], "concurrency": 8})
+    shell_with(name, script, json!({"concurrency": 8}))
 }
 
 /// Uploads code and gives the manifest of a wasm job.
@@ -38,7 +39,8 @@ pub(crate) async fn wasm(rest: &Rest, name: &str, code: &str) -> Value {
 pub(crate) async fn ready(rest: &Rest, name: &str) {
     let path = format!("/v1/functions/{name}");
     let read = async || rest.get(&path).await.json();
-    settles("the function is ready", Duration::from_secs(60), read, |function| function["state"] == "READY").await;
+    settles("the function is ready", Duration::from_secs(60), read, |function| function["state"] == "READY")
+        .await;
 }
 
 /// Applies them all.

@@ -46,7 +46,11 @@ pub(crate) async fn drained(rest: &Rest, bound: Duration) {
 /// Every record whole, with its payload, its result and its attempts.
 pub(crate) async fn records(rest: &Rest) -> Vec<Record> {
     let ids = list(rest, "").await.into_iter().map(|call| text(&call["id"]));
-    stream::iter(ids).map(|id| async move { record(rest, &id).await }).buffer_unordered(READERS).collect().await
+    stream::iter(ids)
+        .map(|id| async move { record(rest, &id).await })
+        .buffer_unordered(READERS)
+        .collect()
+        .await
 }
 
 pub(crate) async fn record(rest: &Rest, id: &str) -> Record {

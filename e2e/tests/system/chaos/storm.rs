@@ -62,7 +62,7 @@ async fn a_hundred_sigkills_under_load_lose_nothing() {
     let wrong = check(&history);
     let first: Vec<&String> = wrong.iter().take(20).collect();
     assert!(wrong.is_empty(), "seed {seed}: {} things do not hold: {first:#?}", wrong.len());
-    assert!(records.len() as u64 > 5 * count, "there was hardly any load");
+    assert!(records.len() as u64 > 2 * count, "there was hardly any load");
 
     let before = ends(&rest).await;
     server.kill().await;

@@ -3,9 +3,9 @@
 use eventflow_e2e::checker::Answer;
 use eventflow_e2e::rest::Answer as Reply;
 use eventflow_e2e::{Grpc, Rest};
+use eventflow_proto::api::HttpBody;
 use eventflow_proto::prost_types::Duration as WireDuration;
 use eventflow_proto::v1::{InvocationState, InvokeFunctionRequest, InvokeFunctionResponse};
-use eventflow_proto::api::HttpBody;
 use std::error::Error as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -77,9 +77,7 @@ impl Clients {
     fn read(&self, reply: &Reply) -> Told {
         let id = reply.header("eventflow-invocation-id").to_owned();
         match (reply.status, reply.reason().as_str()) {
-            (200, _) => {
-                Told::Answer(Answer::Finished { id, result: reply.text(), at: self.begun.elapsed() })
-            }
+            (200, _) => Told::Answer(Answer::Finished { id, result: reply.text(), at: self.begun.elapsed() }),
             (202, _) => Told::Answer(Answer::Accepted { id }),
             (429, _) | (409, "IdempotencyKeyInFlight") => Told::Later,
             // Draining, or the store did not answer: as good as broken.
@@ -131,7 +129,9 @@ impl Clients {
                 Told::Answer(Answer::Failed { id: response.id, reason: "Lost".to_owned() })
             }
             (None, _) => Told::Answer(Answer::Accepted { id: response.id }),
-            (Some(_), state) => Told::Surprise(format!("{} ended as {state:?}: {:?}", response.id, response.invocation)),
+            (Some(_), state) => {
+                Told::Surprise(format!("{} ended as {state:?}: {:?}", response.id, response.invocation))
+            }
         }
     }
 }

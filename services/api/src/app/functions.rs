@@ -134,6 +134,10 @@ impl App {
         etag: Option<&str>,
     ) -> Result<u64> {
         self.function_for(caller, key, Permission::FunctionsWrite)?;
+        // Counted before: the dispatcher hears of the deletion too, and may end them first.
+        let queues = self.parts.store.queue_stats().await?;
+        let live = queues.iter().find(|queue| queue.function == *key);
+        let live = live.map_or(0, |queue| queue.queued + queue.retrying + queue.running);
         let function = self.parts.registry.delete(key, etag).await?;
         let mut ended = 0;
         loop {
@@ -143,7 +147,7 @@ impl App {
             }
             ended += batch.len() as u64;
             if batch.len() < DELETE_BATCH as usize {
-                return Ok(ended);
+                return Ok(ended.max(live));
             }
         }
     }

@@ -52,6 +52,9 @@ pub struct Proxied {
     pub response: HttpResponse,
 }
 
+/// A relay that nobody wakes looks for due calls at least so often.
+const RELAY_LOOKS: Duration = Duration::from_secs(1);
+
 /// Reasons of the condition `Ready=False` for which a function cannot run at all. Any other lets calls wait.
 const INVALID: [&str; 10] = [
     "ArtifactNotFound",
@@ -174,7 +177,10 @@ impl App {
         };
         match self.parts.store.accept(new).await? {
             Accepted::New => {
-                (self.parts.wake_relay)();
+                // It looks every second by itself: a call that starts later must not cost it a look.
+                if delay < RELAY_LOOKS {
+                    (self.parts.wake_relay)();
+                }
                 self.announce(call.id, &call.function.key, State::Queued);
                 Ok(InvokeAnswer::Accepted { id: call.id, state: State::Queued })
             }

@@ -6,7 +6,9 @@ use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::invocation::{Content, Stored};
 use eventflow_domain::ports::{IdempotencyKey, InvocationFilter};
 use eventflow_domain::trace::TraceContext;
-use eventflow_domain::{Error, Invocation, InvocationId, Namespace, Result, Source, VersionNumber};
+use eventflow_domain::{
+    Error, ErrorKind, Invocation, InvocationId, Namespace, Result, Source, VersionNumber,
+};
 use futures::TryStreamExt as _;
 use std::time::Duration;
 
@@ -36,12 +38,7 @@ impl App {
         self.parts.store.get(new).await?.ok_or_else(|| Error::invocation_not_found(new))
     }
 
-    async fn replay(
-        &self,
-        caller: &Caller,
-        record: Invocation,
-        anew: Anew,
-    ) -> Result<InvocationId> {
+    async fn replay(&self, caller: &Caller, record: Invocation, anew: Anew) -> Result<InvocationId> {
         let Anew { version, payload, trace, idempotency, delay } = anew;
         self.refuse_while_draining()?;
         let function = self.function_for(caller, &record.function, Permission::FunctionsInvoke)?;
@@ -98,29 +95,61 @@ impl App {
         let page = self.parts.store.list(&filter, None, BULK).await?;
         let mut bulk = Bulk { more: page.more, ..Bulk::default() };
         for record in page.invocations {
-            let id = record.id;
             // Listed records have no bodies.
-            let Some(record) = self.parts.store.get(id).await? else { continue };
+            let Some(record) = self.parts.store.get(record.id).await? else { continue };
             let delay = if rate > 0 {
                 Duration::from_secs_f64(bulk.count as f64 / f64::from(rate))
             } else {
                 Duration::ZERO
             };
-            // The key makes two redrives of one dead letter at the same time one new call.
-            let key = IdempotencyKey {
-                scope: format!("redrive/{id}").into(),
-                payload_hash: [0; 32],
-                expires_at: self.parts.clock.now() + self.limits.idempotency,
-            };
-            // Many calls that run at different times are no one trace.
-            let trace = TraceContext::generate();
-            let anew = Anew { version, payload: None, trace, idempotency: Some(key), delay };
-            let new = self.replay(caller, record, anew).await?;
-            self.parts.store.clear_dead_letter(id).await?;
+            let new = self.redrive(caller, record, version, delay).await?;
             bulk.count += 1;
             bulk.ids.push(new);
         }
         Ok(bulk)
+    }
+
+    /// Replays one dead letter and takes the flag from it; what is none is refused.
+    pub async fn invocation_redrive(
+        &self,
+        caller: &Caller,
+        namespace: Option<&Namespace>,
+        id: InvocationId,
+        version: Option<VersionNumber>,
+        dry_run: bool,
+    ) -> Result<Bulk> {
+        let record = self.invocation_for(caller, namespace, id, Permission::InvocationsWrite).await?;
+        if !record.lifecycle.dead_letter {
+            let text = format!("invocation {id} is no dead letter, or not any more");
+            return Err(Error::new(ErrorKind::WrongState, "NoDeadLetter", text));
+        }
+        if dry_run {
+            return Ok(Bulk { count: 1, ..Bulk::default() });
+        }
+        let new = self.redrive(caller, record, version, Duration::ZERO).await?;
+        Ok(Bulk { count: 1, ids: vec![new], ..Bulk::default() })
+    }
+
+    async fn redrive(
+        &self,
+        caller: &Caller,
+        record: Invocation,
+        version: Option<VersionNumber>,
+        delay: Duration,
+    ) -> Result<InvocationId> {
+        let id = record.id;
+        // The key makes two redrives of one dead letter at the same time one new call.
+        let key = IdempotencyKey {
+            scope: format!("redrive/{id}").into(),
+            payload_hash: [0; 32],
+            expires_at: self.parts.clock.now() + self.limits.idempotency,
+        };
+        // Many calls that run at different times are no one trace.
+        let trace = TraceContext::generate();
+        let anew = Anew { version, payload: None, trace, idempotency: Some(key), delay };
+        let new = self.replay(caller, record, anew).await?;
+        self.parts.store.clear_dead_letter(id).await?;
+        Ok(new)
     }
 
     /// Takes the flag from dead letters that the filter holds.

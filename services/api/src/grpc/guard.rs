@@ -110,6 +110,9 @@ fn reworded(mut response: Response) -> Response {
         Some(Code::Internal) if message.contains("failed%20to%20decode%20Protobuf") => {
             Error::invalid("message", "is not a valid protobuf message of the method's request type")
         }
+        Some(Code::Internal) if message.contains("Unexpected%20EOF") => {
+            Error::new(ErrorKind::Cancelled, "BodyBrokeOff", "the message broke off")
+        }
         _ => return response,
     };
     let replaced: http::Response<tonic::body::Body> = status::to_status(&error).into_http();
@@ -140,9 +143,16 @@ pub fn permission_violations() -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn refusal() -> Error {
+        Error::invalid("grpc-timeout", "is no header value")
+    }
+
     fn timeout(text: &str) -> Result<Option<Duration>, Error> {
-        let request = http::Request::builder().header("grpc-timeout", text).body(axum::body::Body::empty());
-        grpc_timeout(&request.expect("a request"))
+        let mut request = http::Request::new(axum::body::Body::empty());
+        request
+            .headers_mut()
+            .insert("grpc-timeout", http::HeaderValue::from_str(text).map_err(|_| refusal())?);
+        grpc_timeout(&request)
     }
 
     #[test]

@@ -219,10 +219,17 @@ impl InvocationService for Grpc {
     ) -> Answer<v1::RedriveInvocationsResponse> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let filter = bulk_filter(&request.namespace, request.filter).map_err(to_status)?;
         let version = version(request.version);
-        let bulk =
-            self.app.invocations_redrive(&caller, filter, version, request.rate, request.dry_run).await;
+        let bulk = if request.id.is_empty() {
+            let filter = bulk_filter(&request.namespace, request.filter).map_err(to_status)?;
+            self.app.invocations_redrive(&caller, filter, version, request.rate, request.dry_run).await
+        } else if request.filter.is_some() {
+            Err(Error::invalid("id", "must not be given beside a filter"))
+        } else {
+            let namespace = place(&request.namespace).map_err(to_status)?;
+            let id = invocation_id(&request.id).map_err(to_status)?;
+            self.app.invocation_redrive(&caller, namespace.as_ref(), id, version, request.dry_run).await
+        };
         let bulk = bulk.map_err(to_status)?;
         let ids = bulk.ids.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::RedriveInvocationsResponse { count: bulk.count as i64, more: bulk.more, ids }))

@@ -176,6 +176,7 @@ impl Carried {
         // It may be committed already without our knowing, so it must be ended as an accepted one.
         if accepting.await {
             let _ = accepted.send(());
+            work.logs.flush().await;
             settle(&core, &work, &finish, once).await;
             if told && record.failure.is_some() {
                 told_of_failure(&core, &work.invocation).await;

@@ -89,6 +89,7 @@ pub(crate) fn end(core: &Core, mut record: Invocation, ran: Ran) -> Invocation {
     record.failure = match &verdict {
         Verdict::Failed(failure) => Some(failure.clone()),
         Verdict::Cancelled => Some(Failure::new(Reason::Cancelled, "cancelled while it ran")),
+        Verdict::FunctionDeleted => Some(Failure::new(Reason::FunctionDeleted, "the function was deleted")),
         Verdict::Succeeded | Verdict::Released => None,
     };
     let policy = Policy { retry: RetryPolicy::default(), max_lost: 0 };

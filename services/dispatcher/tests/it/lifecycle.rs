@@ -83,7 +83,11 @@ async fn a_deleted_function_takes_its_waiting_and_running_calls_along() {
         let record = world.ended(id).await;
         assert_eq!(record.state(), State::Cancelled);
     }
-    assert_eq!(world.ended(running).await.state(), State::Cancelled);
+    let record = world.ended(running).await;
+    assert_eq!(
+        (record.state(), record.failure.expect("why").reason),
+        (State::Cancelled, Reason::FunctionDeleted)
+    );
     assert_eq!(world.runtime.starts(), 1);
     let uid = function.uid;
     world.until("its code is let go", |world| world.runtime.0.lock().retired.contains(&(uid, None))).await;

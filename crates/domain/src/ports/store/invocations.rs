@@ -62,6 +62,8 @@ pub enum Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
     pub seq: i64,
+    /// Since when it is to be published.
+    pub due_at: Timestamp,
     pub message: Message,
 }
 

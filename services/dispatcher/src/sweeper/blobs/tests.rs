@@ -1,9 +1,7 @@
 //! What collecting removes and what it leaves.
 
-use eventflow_blobs::collect::PREFIXES;
-use eventflow_blobs::{Collected, FolderBlobs, collect};
-use eventflow_domain::ports::{BlobKey, Blobs};
-use eventflow_domain::{Error, Timestamp};
+use super::*;
+use eventflow_blobs::FolderBlobs;
 use eventflow_testkit::contract::blobs::{arriving, keys};
 use std::collections::BTreeSet;
 use std::fs::{File, FileTimes};
