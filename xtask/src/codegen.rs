@@ -15,6 +15,8 @@ use crate::{tell, workspace};
 const OUTPUT: &str = "crates/proto/src/generated";
 const INCLUDES: [&str; 2] = ["proto", "third_party/googleapis"];
 const DESCRIPTOR: &str = "descriptor.bin";
+/// What only our own processes say to each other: in no reflection, no REST and no OpenAPI.
+const INTERNAL: &str = "proto/eventflow/internal";
 
 /// Generates into the source tree.
 pub(crate) fn write() -> Result<()> {
@@ -52,20 +54,14 @@ fn generate(root: &Path, output: &Path) -> Result<usize> {
     }
     fs::create_dir_all(output).with_context(|| format!("failed to make {}", output.display()))?;
 
-    let mut compiler = protox::Compiler::new(INCLUDES.map(|folder| root.join(folder)))
-        .context("failed to set the import folders")?;
-    compiler.include_source_info(true).include_imports(true);
-    for proto in &protos {
-        compiler.open_file(proto).with_context(|| format!("failed to compile {}", proto.display()))?;
-    }
-
-    // Encoded by protox itself: through prost-types the google.api.http options would be lost.
-    let descriptor = compiler.encode_file_descriptor_set();
+    let internal = root.join(INTERNAL);
+    let public: Vec<_> = protos.iter().filter(|proto| !proto.starts_with(&internal)).cloned().collect();
     let path = output.join(DESCRIPTOR);
-    fs::write(&path, &descriptor).with_context(|| format!("failed to write {}", path.display()))?;
+    fs::write(&path, compile(root, &public)?)
+        .with_context(|| format!("failed to write {}", path.display()))?;
 
-    let set =
-        FileDescriptorSet::decode(descriptor.as_slice()).context("failed to read the descriptor set back")?;
+    let all = compile(root, &protos)?;
+    let set = FileDescriptorSet::decode(all.as_slice()).context("failed to read the descriptor set back")?;
     tonic_prost_build::configure()
         .bytes(".")
         .emit_rerun_if_changed(false)
@@ -73,6 +69,18 @@ fn generate(root: &Path, output: &Path) -> Result<usize> {
         .compile_fds(set)
         .context("failed to generate Rust code")?;
     Ok(contents(output)?.len())
+}
+
+/// The encoded descriptors of these files and of what they import.
+fn compile(root: &Path, protos: &[PathBuf]) -> Result<Vec<u8>> {
+    let mut compiler = protox::Compiler::new(INCLUDES.map(|folder| root.join(folder)))
+        .context("failed to set the import folders")?;
+    compiler.include_source_info(true).include_imports(true);
+    for proto in protos {
+        compiler.open_file(proto).with_context(|| format!("failed to compile {}", proto.display()))?;
+    }
+    // Encoded by protox itself: through prost-types the google.api.http options would be lost.
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 /// File name to content, for all files of the folder.

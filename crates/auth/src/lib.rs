@@ -18,6 +18,7 @@ pub mod bearer;
 mod key;
 pub mod origin;
 mod password;
+mod peers;
 mod throttle;
 mod token;
 mod users;
@@ -26,6 +27,7 @@ pub use access::{Access, access_of};
 pub use authenticator::Authenticator;
 pub use key::{Key, KeyError};
 pub use password::{PasswordHash, WeakPassword};
+pub use peers::PeerKey;
 pub use token::Token;
 pub use users::{DevLogin, User, Users, UsersError};
 

@@ -5,6 +5,7 @@ mod blobs;
 mod bus;
 mod clock;
 mod invoker;
+mod peers;
 mod registry;
 mod runtime;
 mod store;
@@ -13,11 +14,13 @@ pub use blobs::{BlobInfo, BlobKey, Blobs, ByteStream};
 pub use bus::{Bus, Delivery, Live, Message, Topic};
 pub use clock::Clock;
 pub use invoker::{CallBody, Invoker, ProxyCall, SyncAnswer, SyncCall};
+pub use peers::{Peer, Peers};
 pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
 pub use runtime::{Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport, Upgraded};
 pub use store::{
-    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionPage,
-    FunctionRow, FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease,
-    LogQuery, LogStore, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled,
-    Settlement, Start, Store, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionNews,
+    FunctionPage, FunctionRow, FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage,
+    InvocationStore, Lease, LogQuery, LogStore, NewInvocation, OutboxRow, QueueStats, ReadinessReport,
+    ReadinessRow, Renewal, Retention, RetentionReport, Settled, Settlement, SharedFunctionStore, SlotStore,
+    SlotWant, Start, Store, Swept, WindowStats,
 };

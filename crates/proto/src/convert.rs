@@ -2,16 +2,21 @@
 
 mod function;
 mod invocation;
+mod record;
 mod time;
 
-pub use function::{apply_target, draft, function_to_wire, readiness_state, stats_to_wire, version_to_wire};
-pub use invocation::{
-    filter_from_wire, invocation_to_wire, log_line_to_wire, source_to_wire, state_from_wire, state_to_wire,
+pub use function::{
+    apply_target, draft, function_to_wire, list_filters, readiness_state, stats_to_wire, version_to_wire,
 };
+pub use invocation::{
+    filter_from_wire, invocation_to_wire, log_line_to_wire, source_to_wire, start_to_wire, state_from_wire,
+    state_to_wire,
+};
+pub use record::{invocation_from_record, source_from_wire, start_from_wire};
 pub use time::{duration_from_wire, duration_to_wire, timestamp_from_wire, timestamp_to_wire};
 
 use eventflow_domain::names::NameError;
-use eventflow_domain::{Error, FunctionKey, FunctionName, InvocationId, Namespace, Result};
+use eventflow_domain::{Error, FunctionKey, FunctionName, InvocationId, Namespace, Result, Violation};
 
 /// The namespace of a request; the default one where none is given.
 pub fn namespace(text: &str) -> Result<Namespace> {
@@ -37,4 +42,12 @@ pub fn function_key(namespace_text: &str, name: &str) -> Result<FunctionKey> {
 
 pub fn invocation_id(text: &str) -> Result<InvocationId> {
     text.parse().map_err(|error: eventflow_domain::ids::IdError| Error::invalid("id", error.to_string()))
+}
+
+/// Refuses enums' values that are not known, each by the name of its field.
+fn known_values(fields: impl IntoIterator<Item = (&'static str, i32, bool)>) -> Result<()> {
+    let unknown = fields.into_iter().filter(|(_, _, known)| !known);
+    let violations: Vec<_> =
+        unknown.map(|(field, value, _)| Violation::new(field, format!("unknown value {value}"))).collect();
+    if violations.is_empty() { Ok(()) } else { Err(Error::violations(violations)) }
 }

@@ -19,6 +19,11 @@ mod generated {
         pub mod v1 {
             include!("generated/eventflow.v1.rs");
         }
+        pub(crate) mod internal {
+            pub mod v1 {
+                include!("generated/eventflow.internal.v1.rs");
+            }
+        }
     }
     pub(crate) mod google {
         pub mod api {
@@ -27,6 +32,7 @@ mod generated {
     }
 }
 
+pub use generated::eventflow::internal::v1 as internal;
 pub use generated::eventflow::v1;
 pub use generated::google::api;
 pub use prost_types;

@@ -151,6 +151,60 @@ impl From<&Status> for Problem {
     }
 }
 
+/// The error behind a status that another process of ours answered with.
+///
+/// Reasons and keys are words of our own code, so what is kept of them for ever is bounded; a status of somebody
+/// else's is an internal error.
+pub fn from_status(status: &Status) -> Error {
+    let problem = Problem::from(status);
+    let kind = problem.metadata.get(KIND).and_then(|kind| kind_from_str(kind));
+    let (Some(kind), Some(reason)) = (kind, words::known(&problem.reason)) else {
+        return Error::internal("ask another service", status.clone());
+    };
+    let mut error = if problem.violations.is_empty() {
+        Error::new(kind, reason, problem.message)
+    } else {
+        Error::violations(problem.violations)
+    };
+    for (key, value) in problem.metadata.iter().filter(|(key, _)| *key != KIND) {
+        if let Some(key) = words::known(key) {
+            error = error.with_metadata(key, value);
+        }
+    }
+    match problem.retry_after {
+        Some(after) => error.with_retry_after(after),
+        None => error,
+    }
+}
+
+/// Words that live as long as the process.
+mod words {
+    use std::collections::HashSet;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    /// Far more than our code has.
+    const MAX: usize = 512;
+    const LONGEST: usize = 64;
+
+    static WORDS: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+
+    /// `None` for what no word of ours looks like, and for words beyond the bound.
+    pub(super) fn known(word: &str) -> Option<&'static str> {
+        let ours =
+            (1..=LONGEST).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(word) = words.get(word) {
+            return Some(word);
+        }
+        if !ours || words.len() >= MAX {
+            return None;
+        }
+        let word: &'static str = Box::leak(word.into());
+        words.insert(word);
+        Some(word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +220,25 @@ mod tests {
         assert_eq!(problem.violations, error.field_violations());
         assert_eq!(problem.metadata.get("limit").map(String::as_str), Some("5"));
         assert_eq!(problem.retry_after, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn an_error_is_the_same_in_another_process() {
+        let error = Error::new(ErrorKind::Exhausted, "QueueFull", "the queue is full")
+            .with_metadata("limit", 5)
+            .with_retry_after(Duration::from_secs(3));
+        let read = from_status(&to_status(&error));
+        assert_eq!(
+            (read.kind(), read.reason(), read.message(), read.metadata(), read.retry_after()),
+            (error.kind(), error.reason(), error.message(), error.metadata(), error.retry_after())
+        );
+        let fields = Error::violations(vec![Violation::new("timeout", "must be a duration")]);
+        assert_eq!(from_status(&to_status(&fields)).field_violations(), fields.field_violations());
+    }
+
+    #[test]
+    fn a_status_that_is_not_ours_is_an_internal_error() {
+        assert_eq!(from_status(&Status::not_found("nothing here")).kind(), ErrorKind::Internal);
     }
 
     #[test]

@@ -34,8 +34,23 @@ pub trait Blobs: Debug + Send + Sync {
     /// The blob as a stream with its size; `NotFound` (reason `BlobNotFound`) where there is none.
     async fn get(&self, key: &str) -> Result<(u64, ByteStream)>;
 
+    /// Makes the blob as young as one written now; `NotFound` (reason `BlobNotFound`) where there is none. Whoever
+    /// names an old blob anew touches it first: from then on [`Blobs::delete_older`] spares it.
+    async fn touch(&self, key: &str) -> Result<()> {
+        self.get(key).await.map(drop)
+    }
+
     /// Removes the blob; absent is fine.
     async fn delete(&self, key: &str) -> Result<()>;
+
+    /// Removes the blob if it was written, and last touched, before `than`; says whether it did. One step: a touch or
+    /// a put that returned is seen by it, and one that comes later finds no blob. Collections remove by this only.
+    ///
+    /// Without an implementation of its own a store spares every blob.
+    async fn delete_older(&self, key: &str, than: Timestamp) -> Result<bool> {
+        let _spared = (key, than);
+        Ok(false)
+    }
 
     /// All blobs whose key starts with `prefix` (whole path segments).
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<BlobInfo>>>;

@@ -58,6 +58,12 @@ pub trait FunctionRegistry: Debug + Send + Sync {
 
     fn get(&self, key: &FunctionKey) -> Option<Arc<Function>>;
 
+    /// As `get`, but looks once at what other processes declared before it says that there is none. `Unavailable`
+    /// where that cannot be seen now.
+    async fn refresh(&self, key: &FunctionKey) -> Result<Option<Arc<Function>>> {
+        Ok(self.get(key))
+    }
+
     fn get_by_uid(&self, uid: FunctionUid) -> Option<Arc<Function>>;
 
     /// In the order of their keys; all namespaces where none is given.

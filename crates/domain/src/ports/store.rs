@@ -5,6 +5,8 @@ mod configs;
 mod functions;
 mod invocations;
 mod logs;
+mod shared;
+mod slots;
 
 pub use configs::{ConfigData, ConfigEntry, ConfigKind, ConfigStore};
 pub use functions::{FunctionPage, FunctionRow, FunctionStore};
@@ -14,6 +16,8 @@ pub use invocations::{
     Swept, WindowStats,
 };
 pub use logs::{LogQuery, LogStore};
+pub use shared::{FunctionNews, ReadinessReport, ReadinessRow, SharedFunctionStore};
+pub use slots::{SlotStore, SlotWant};
 
 /// The whole record.
 pub trait Store: FunctionStore + InvocationStore + LogStore + ConfigStore {}

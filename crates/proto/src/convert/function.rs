@@ -8,7 +8,7 @@ use eventflow_domain::spec::{
     UrlAccess,
 };
 use eventflow_domain::validate::{Draft, DraftEnvFrom, DraftRetry, DraftScaling};
-use eventflow_domain::{Error, FunctionKey, Result, Violation};
+use eventflow_domain::{Error, FunctionKey, Result};
 use std::time::Duration;
 
 /// The function that an apply is about: names in path and body must agree.
@@ -23,25 +23,32 @@ pub fn apply_target(request: &v1::ApplyFunctionRequest) -> Result<FunctionKey> {
     };
     let name = pick("name", &request.name, function.map(|f| f.name.as_str()))?;
     let namespace = pick("namespace", &request.namespace, function.map(|f| f.namespace.as_str()))?;
-    let unknown = function.map(unknown_values).unwrap_or_default();
-    if !unknown.is_empty() {
-        return Err(Error::violations(unknown));
-    }
+    function.map(check_enums).transpose()?;
     super::function_key(&namespace, &name)
 }
 
 /// Values of enums that this version does not know: taken for "not said", they would be ignored.
-fn unknown_values(function: &v1::Function) -> Vec<Violation> {
-    let fields = [
+fn check_enums(function: &v1::Function) -> Result<()> {
+    super::known_values([
         ("runtime", function.runtime, v1::Runtime::try_from(function.runtime).is_ok()),
         ("mode", function.mode, v1::Mode::try_from(function.mode).is_ok()),
         ("url", function.url, v1::UrlAccess::try_from(function.url).is_ok()),
         ("record", function.record, v1::RecordPolicy::try_from(function.record).is_ok()),
         ("result", function.result, v1::ResultChannel::try_from(function.result).is_ok()),
         ("podSecurity", function.pod_security, v1::PodSecurity::try_from(function.pod_security).is_ok()),
-    ];
-    let unknown = fields.into_iter().filter(|(_, _, known)| !known);
-    unknown.map(|(field, value, _)| Violation::new(field, format!("unknown value {value}"))).collect()
+    ])
+}
+
+/// The filters of a list that are enums.
+pub fn list_filters(
+    request: &v1::ListFunctionsRequest,
+) -> Result<(Option<RuntimeKind>, Option<v1::FunctionState>)> {
+    super::known_values([
+        ("runtime", request.runtime, v1::Runtime::try_from(request.runtime).is_ok()),
+        ("state", request.state, v1::FunctionState::try_from(request.state).is_ok()),
+    ])?;
+    let state = Some(request.state()).filter(|state| *state != v1::FunctionState::Unspecified);
+    Ok((runtime(request.runtime()), state))
 }
 
 /// What was declared, unchecked. Output-only fields are passed over.
@@ -153,13 +160,13 @@ pub fn function_to_wire(function: &Function) -> v1::Function {
         uid: function.uid.to_string(),
         state: readiness_state(function).into(),
         conditions: readiness.conditions.iter().map(condition).collect(),
-        version: function.version.0,
-        generation: function.generation,
+        version: Some(function.version.0),
+        generation: Some(function.generation),
         etag: function.etag(),
         create_time: Some(timestamp_to_wire(function.created_at)),
         update_time: Some(timestamp_to_wire(function.updated_at)),
-        desired_copies: readiness.desired_copies as i32,
-        ready_copies: readiness.ready_copies as i32,
+        desired_copies: Some(readiness.desired_copies as i32),
+        ready_copies: Some(readiness.ready_copies as i32),
         ..declared(&function.key, &function.spec)
     }
 }
@@ -346,7 +353,46 @@ pub fn stats_to_wire(window: Duration, stats: &WindowStats, queue: Option<&Queue
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eventflow_domain::function::FunctionVersion;
+    use eventflow_domain::{FunctionUid, Timestamp, VersionNumber};
     use pretty_assertions::assert_eq;
+
+    #[test]
+    fn a_version_shows_what_was_declared_and_nothing_that_is_output_only() {
+        let written = v1::Function { command: vec!["cat".to_owned()], ..v1::Function::default() };
+        let written = v1::Function { runtime: v1::Runtime::Process.into(), ..written };
+        let key = super::super::function_key("media", "resize").expect("a key");
+        let version = FunctionVersion {
+            key,
+            uid: FunctionUid::generate(),
+            number: VersionNumber(7),
+            spec: std::sync::Arc::new(draft(&written).validate().expect("valid")),
+            created_at: Timestamp::from_millis(1_000),
+            created_by: "admin".to_owned(),
+        };
+        let shown = version_to_wire(&version, true);
+        assert_eq!((shown.version, shown.current, shown.created_by.as_str()), (7, true, "admin"));
+        let function = shown.function.expect("a declaration");
+        assert_eq!((function.namespace.as_str(), function.name.as_str()), ("media", "resize"));
+        let output_only = [
+            function.version,
+            function.generation.map(|_| 0),
+            function.desired_copies,
+            function.ready_copies,
+        ];
+        assert_eq!(output_only, [None; 4]);
+        assert!(function.uid.is_empty() && function.etag.is_empty() && function.create_time.is_none());
+    }
+
+    #[test]
+    fn unknown_numbers_of_enums_are_refused_with_their_field() {
+        let request = v1::ListFunctionsRequest { runtime: 99, state: -1, ..Default::default() };
+        let refused = list_filters(&request).expect_err("unknown");
+        let fields: Vec<_> = refused.field_violations().iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["runtime", "state"]);
+        let request = v1::ListFunctionsRequest { runtime: 3, ..Default::default() };
+        assert_eq!(list_filters(&request).expect("fine"), (Some(RuntimeKind::Process), None));
+    }
 
     #[test]
     fn a_declaration_survives_being_applied_read_and_applied_again() {

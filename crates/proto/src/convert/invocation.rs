@@ -32,7 +32,7 @@ pub fn source_to_wire(source: Source) -> v1::InvocationSource {
     }
 }
 
-fn start_to_wire(start: Option<StartKind>) -> v1::StartKind {
+pub fn start_to_wire(start: Option<StartKind>) -> v1::StartKind {
     match start {
         None => v1::StartKind::Unspecified,
         Some(StartKind::Cold) => v1::StartKind::Cold,
@@ -127,6 +127,7 @@ pub fn filter_from_wire(
     namespace: Option<Namespace>,
     filter: &v1::InvocationFilter,
 ) -> Result<InvocationFilter> {
+    check_enums(filter)?;
     let time = |field: &str, time: &Option<prost_types::Timestamp>| {
         time.as_ref().map(|time| timestamp_from_wire(field, time)).transpose()
     };
@@ -158,6 +159,19 @@ pub fn filter_from_wire(
             v1::StartKind::Warm => Some(StartKind::Warm),
         },
     })
+}
+
+/// Values of enums that this version does not know: passed over, a filter would hold more than was asked for.
+fn check_enums(filter: &v1::InvocationFilter) -> Result<()> {
+    let states = filter.state.iter().map(|&state| {
+        let known = v1::InvocationState::try_from(state).is_ok_and(|of| state_from_wire(of).is_some());
+        ("state", state, known)
+    });
+    let others = [
+        ("source", filter.source, v1::InvocationSource::try_from(filter.source).is_ok()),
+        ("start", filter.start, v1::StartKind::try_from(filter.start).is_ok()),
+    ];
+    super::known_values(states.chain(others))
 }
 
 fn present(text: &str) -> Option<&str> {

@@ -62,8 +62,6 @@ pub enum Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
     pub seq: i64,
-    /// Since when it is to be published.
-    pub due_at: Timestamp,
     pub message: Message,
 }
 
@@ -217,7 +215,8 @@ pub trait InvocationStore: Debug + Send + Sync {
     /// is left as it is.
     async fn record(&self, invocations: Vec<Invocation>) -> Result<()>;
 
-    /// Outbox rows due now, oldest first.
+    /// Outbox rows due now, oldest first. Where processes share the store, a row is one process's for some seconds: its
+    /// own ones first; those that another did not publish in time are handed to whoever asks next.
     async fn outbox_due(&self, limit: u32) -> Result<Vec<OutboxRow>>;
 
     /// When the next outbox row becomes due, if there is one.
