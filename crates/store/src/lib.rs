@@ -10,9 +10,15 @@
 //!  get, list, … ──▶ read pool (WAL: readers and the writer do not wait for each other)
 //! ```
 //!
-//! It decides nothing about the life of an invocation: it loads a `Lifecycle`, asks
-//! [`eventflow_domain::lifecycle::step`], and writes back what that says, fenced by the epoch it read.
+//! [`PostgresStore`] keeps the record of the cluster shape, for any number of processes: several such writers in each,
+//! every record locked while it is stepped, and nothing of it remembered from one transaction to the next.
+//!
+//! They decide nothing about the life of an invocation: they load a `Lifecycle`, ask
+//! [`eventflow_domain::lifecycle::step`], and write back what that says, fenced by the epoch they read.
 
+mod postgres;
+mod shared;
 mod sqlite;
 
+pub use postgres::{OpenError as PostgresOpenError, Options as PostgresOptions, PostgresStore, TimeSource};
 pub use sqlite::{OpenError, Options, SqliteStore};

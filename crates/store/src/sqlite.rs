@@ -4,10 +4,8 @@ mod accept;
 mod attempts;
 mod bodies;
 mod claim;
-mod codes;
 mod configs;
 mod connect;
-mod fault;
 mod functions;
 mod hot;
 mod insert;
@@ -19,15 +17,15 @@ mod outbox;
 mod record;
 mod repeat;
 mod retain;
-mod settle;
+mod slots;
 mod stats;
 mod steps;
 mod sweep;
-mod transition;
 mod waiting;
 mod write;
 mod writer;
 
+use crate::shared::{self, codes, fault, transition};
 use eventflow_domain::ports::Clock;
 use eventflow_domain::{Error, Result};
 use sqlx::sqlite::SqlitePool;
@@ -114,7 +112,7 @@ impl SqliteStore {
         let conn = connect::open_writer(&path, &options).await?;
         let readers = connect::readers(&path, &options);
         let writer =
-            Writer::start(conn, lock, connect::writer_options(&path, &options), Arc::clone(&clock), &options);
+            writer::start(conn, lock, connect::writer_options(&path, &options), Arc::clone(&clock), &options);
         Ok(Self { writer, readers, clock })
     }
 

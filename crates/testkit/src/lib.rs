@@ -4,6 +4,7 @@ pub mod builders;
 pub mod clock;
 pub mod contract;
 pub mod fakes;
+pub mod servers;
 
 pub use builders::{FunctionBuilder, content, key, namespace, spec};
 pub use clock::ManualClock;

@@ -2,4 +2,6 @@
 
 mod memory;
 mod numbering;
+mod postgres;
+mod shared;
 mod sqlite;

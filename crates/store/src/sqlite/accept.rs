@@ -6,26 +6,14 @@ use super::fault::{Fault, Outcome, is_constraint};
 use super::insert::MultiInsert;
 use super::outbox::publish;
 use super::record::{self, COLUMNS, Record, id_bytes};
+use super::shared::new::{Answer, id_taken, is_same, key_reused, queue_full, row, waits};
 use super::steps::load;
 use super::writer::Tx;
-use eventflow_domain::invocation::Stored;
-use eventflow_domain::lifecycle::Lifecycle;
 use eventflow_domain::ports::{Accepted, IdempotencyKey, NewInvocation, Start};
-use eventflow_domain::{Attempt, Error, ErrorKind, Invocation, InvocationId, Result, State, Timestamp};
+use eventflow_domain::{Attempt, Error, InvocationId, Timestamp};
 use sqlx::Row as _;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
-use tokio::sync::oneshot;
-
-/// One caller of `accept`.
-#[derive(Debug)]
-pub(super) struct Accept {
-    pub new: NewInvocation,
-    pub reply: oneshot::Sender<Result<Accepted>>,
-}
-
-pub(super) type Answer = Result<Accepted>;
 
 static INVOCATIONS: LazyLock<MultiInsert> =
     LazyLock::new(|| MultiInsert::new("INSERT INTO invocations", COLUMNS, ""));
@@ -113,19 +101,6 @@ async fn plan(
     Ok(None)
 }
 
-fn key_reused(first: InvocationId) -> Error {
-    Error::new(ErrorKind::KeyReused, "KeyReused", "this Idempotency-Key was used before with another payload")
-        .with_metadata("invocation", first)
-}
-
-fn queue_full(new: &NewInvocation) -> Error {
-    let message =
-        format!("the queue of function {} is full ({} calls wait)", new.function.name, new.queue_max);
-    Error::new(ErrorKind::Exhausted, "QueueFull", message)
-        .with_metadata("limit", new.queue_max)
-        .with_retry_after(Duration::from_secs(1))
-}
-
 async fn waiting(tx: &mut Tx, new: &NewInvocation) -> Outcome<u64> {
     if let Some(count) = tx.waiting.get(new.function_uid) {
         return Ok(count);
@@ -174,53 +149,6 @@ async fn existing(tx: &mut Tx, id: InvocationId) -> Outcome<Option<Accepted>> {
     Ok(Some(Accepted::Existing(Box::new(record.invocation))))
 }
 
-/// The first record of a call.
-fn row(new: NewInvocation, now: Timestamp) -> Record {
-    let (lifecycle, started_at, worker) = match new.start {
-        Start::Queued { not_before } => (Lifecycle::accepted(not_before), None, None),
-        Start::Running { worker, lease, started_at } => {
-            (Lifecycle::started(started_at), Some(started_at), Some((worker, now + lease)))
-        }
-    };
-    let attempts = worker.iter().map(|(worker, _)| Attempt {
-        number: lifecycle.attempts,
-        epoch: lifecycle.epoch,
-        version: new.version,
-        worker: worker.clone(),
-        started_at: started_at.unwrap_or(new.created_at),
-        ended_at: None,
-        start: None,
-        outcome: None,
-        exit_code: None,
-        failure: None,
-    });
-    let mut record = Record::new(Invocation {
-        id: new.id,
-        function: new.function,
-        function_uid: new.function_uid,
-        version: new.version,
-        lifecycle,
-        source: new.source,
-        caller: new.caller,
-        replay_of: new.replay_of,
-        trace: new.trace,
-        payload: new.payload,
-        result: Stored::NOTHING,
-        http_status: None,
-        failure: None,
-        created_at: new.created_at,
-        started_at,
-        ended_at: None,
-        attempts: attempts.collect(),
-        logs_truncated: false,
-    });
-    if let Some((worker, until)) = worker {
-        record.worker = Some(worker.0);
-        record.lease_until = Some(until);
-    }
-    record
-}
-
 /// Inserts the rows with all that belongs to them. One answer for each: a row that breaks a rule fails alone.
 pub(super) async fn insert(tx: &mut Tx, rows: &[Record]) -> Outcome<Vec<Answer>> {
     let mut answers = Vec::with_capacity(rows.len());
@@ -254,12 +182,10 @@ async fn insert_one(tx: &mut Tx, row: &Record) -> Outcome<Answer> {
                 return Ok(Err(Fault::Db(error).into()));
             };
             let (before, new) = (&before.invocation, &row.invocation);
-            // The same call handed over again, because the first answer was lost on its way.
-            if before.function_uid == new.function_uid && before.created_at == new.created_at {
+            if is_same(before, new) {
                 return Ok(existing(tx, new.id).await?.ok_or_else(|| Error::invocation_not_found(new.id)));
             }
-            let message = format!("invocation {} exists already", new.id);
-            Ok(Err(Error::new(ErrorKind::AlreadyExists, "InvocationExists", message)))
+            Ok(Err(id_taken(new.id)))
         }
         Err(fault) => Err(fault),
     }
@@ -267,10 +193,9 @@ async fn insert_one(tx: &mut Tx, row: &Record) -> Outcome<Answer> {
 
 /// Outbox rows, attempts and large bodies of rows just inserted.
 async fn belongings(tx: &mut Tx, rows: &[&Record]) -> Outcome<()> {
-    let waits = |row: &&&Record| matches!(row.invocation.state(), State::Queued | State::Retrying);
     let due: Vec<(InvocationId, Timestamp)> = rows
         .iter()
-        .filter(waits)
+        .filter(|row| waits(row.invocation.state()))
         .map(|row| (row.invocation.id, row.invocation.lifecycle.not_before))
         .collect();
     publish(tx, &due).await?;

@@ -3,9 +3,9 @@
 use super::codes;
 use super::fault::Outcome;
 use super::insert::MultiInsert;
-use super::record::{bind_failure, hex_ids, id_bytes, read_failure, read_id};
-use eventflow_domain::{Attempt, Epoch, InvocationId, Timestamp, VersionNumber, WorkerId};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use super::record::{bind_failure, hex_ids, id_bytes, read_attempt, read_id};
+use eventflow_domain::{Attempt, InvocationId, Timestamp};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, Row as _};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -48,7 +48,7 @@ fn bind(
 /// In the order of their numbers.
 pub(super) async fn of_call(conn: &mut SqliteConnection, id: InvocationId) -> Outcome<Vec<Attempt>> {
     let rows = sqlx::query(OF_CALL).bind(id_bytes(id)).fetch_all(conn).await?;
-    rows.iter().map(read).collect()
+    rows.iter().map(|row| read_attempt(row, 1)).collect()
 }
 
 /// Reads those of many calls, each into its place.
@@ -62,24 +62,8 @@ pub(super) async fn read_all(
     let ids = hex_ids(places.keys().copied());
     for row in sqlx::query(OF_CALLS).bind(ids).fetch_all(conn).await? {
         if let Some(place) = places.get_mut(&read_id(row.try_get(0)?)?) {
-            place.push(read(&row)?);
+            place.push(read_attempt(&row, 1)?);
         }
     }
     Ok(())
-}
-
-/// Reads a row of all columns.
-fn read(row: &SqliteRow) -> Outcome<Attempt> {
-    Ok(Attempt {
-        number: row.try_get(1)?,
-        epoch: Epoch(row.try_get(2)?),
-        version: VersionNumber(row.try_get(3)?),
-        worker: WorkerId(row.try_get::<&str, _>(4)?.into()),
-        started_at: Timestamp::from_micros(row.try_get(5)?),
-        ended_at: row.try_get::<Option<i64>, _>(6)?.map(Timestamp::from_micros),
-        start: row.try_get::<Option<i64>, _>(7)?.map(codes::read_start),
-        outcome: row.try_get::<Option<i64>, _>(8)?.map(codes::read_state).transpose()?,
-        exit_code: row.try_get(9)?,
-        failure: read_failure(row, 10)?,
-    })
 }

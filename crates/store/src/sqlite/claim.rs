@@ -1,12 +1,10 @@
-//! Claims and leases.
+//! Leases.
 
 use super::fault::Outcome;
 use super::record::read_id;
-use super::steps::{Order, Took};
-use super::transition::Wish;
-use super::writer::{Tx, Writer};
-use eventflow_domain::ports::{Claim, ClaimRequest, Lease, Renewal};
-use eventflow_domain::{Result, State, WorkerId};
+use super::writer::Tx;
+use eventflow_domain::WorkerId;
+use eventflow_domain::ports::{Lease, Renewal};
 use sqlx::Row as _;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,29 +14,6 @@ use std::time::Duration;
 const RENEW: &str = "UPDATE invocations SET lease_until = $2 \
     FROM (SELECT unhex(value ->> 0) AS held, value ->> 1 AS claimed FROM json_each($1)) \
     WHERE id = held AND epoch = claimed AND state = 1 AND worker = $3 RETURNING id, epoch, cancel_requested";
-
-pub(super) async fn claim(
-    writer: &Writer,
-    requests: Vec<ClaimRequest>,
-    worker: &WorkerId,
-    lease: Duration,
-) -> Result<Vec<Claim>> {
-    let orders = requests.into_iter().map(|request| Order {
-        id: request.invocation,
-        wish: Wish::Claim { max_age: request.max_age, worker: worker.clone(), lease },
-    });
-    let took = writer.take(orders.collect()).await?;
-    Ok(took
-        .into_iter()
-        .map(|took| match took {
-            Ok(Took::Done(call)) if call.state() == State::Running => Claim::Claimed(call),
-            Ok(Took::Done(call)) => Claim::Expired(call),
-            Ok(Took::Refused(refused)) => Claim::Stale(Some(refused)),
-            // What cannot be read or written is not to be run, and must not hold up the others.
-            Ok(Took::Unknown) | Err(_) => Claim::Stale(None),
-        })
-        .collect())
-}
 
 pub(super) async fn renew(
     tx: &mut Tx,

@@ -3,19 +3,11 @@
 use super::SqliteStore;
 use super::codes;
 use super::fault::{Fault, Outcome};
+use super::shared::configs::{DELETE, GET, LIST, PUT, read_data, read_entry};
 use async_trait::async_trait;
 use eventflow_domain::ports::{ConfigData, ConfigEntry, ConfigKind, ConfigStore};
-use eventflow_domain::{ConfigName, EnvName, Error, Namespace, Result, Timestamp};
+use eventflow_domain::{ConfigName, Error, Namespace, Result};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
-use std::collections::BTreeMap;
-
-const PUT: &str = "INSERT INTO configs (kind, namespace, name, data, updated_at) VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (kind, namespace, name) DO UPDATE SET data = $4, updated_at = $5";
-const GET: &str = "SELECT data FROM configs WHERE kind = $1 AND namespace = $2 AND name = $3";
-const LIST: &str =
-    "SELECT name, data, updated_at FROM configs WHERE kind = $1 AND namespace = $2 ORDER BY name";
-const DELETE: &str = "DELETE FROM configs WHERE kind = $1 AND namespace = $2 AND name = $3";
 
 #[async_trait]
 impl ConfigStore for SqliteStore {
@@ -82,20 +74,4 @@ impl ConfigStore for SqliteStore {
             })
             .await
     }
-}
-
-fn read_data(json: &str) -> Outcome<BTreeMap<EnvName, String>> {
-    // The cause names a position, never a value.
-    serde_json::from_str(json).map_err(|cause| Fault::corrupt("config", cause))
-}
-
-fn read_entry(row: &SqliteRow, kind: ConfigKind, namespace: &Namespace) -> Outcome<ConfigEntry> {
-    let name: &str = row.try_get(0)?;
-    Ok(ConfigEntry {
-        kind,
-        namespace: namespace.clone(),
-        name: name.parse().map_err(|cause| Fault::corrupt("config name", cause))?,
-        keys: read_data(row.try_get(1)?)?.into_keys().collect(),
-        updated_at: Timestamp::from_micros(row.try_get(2)?),
-    })
 }

@@ -4,11 +4,14 @@ use super::SqliteStore;
 use super::accept;
 use super::attempts;
 use super::fault::{Fault, Outcome};
-use super::record::{self, GET, Record, hex_ids, id_bytes, read_id};
+use super::record::{self, GET, hex_ids, id_bytes, read_id};
+use super::shared::new::{RECORDED_LEASE, recorded};
+use super::shared::order::{self, Order};
+use super::transition::Wish;
 use super::writer::Tx;
-use super::{claim, list, outbox, retain, settle, stats, sweep};
+use super::{claim, list, outbox, retain, stats, sweep};
 use async_trait::async_trait;
-use eventflow_domain::lifecycle::{Policy, State};
+use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::{
     Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation,
     OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
@@ -22,9 +25,6 @@ use std::time::Duration;
 
 const THERE: &str = "SELECT id FROM invocations WHERE id IN (SELECT unhex(value) FROM json_each($1))";
 const BEAT: &str = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = $1";
-
-/// For a running call that is recorded after its start: its worker renews it well before.
-const RECORDED_LEASE: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl InvocationStore for SqliteStore {
@@ -73,7 +73,8 @@ impl InvocationStore for SqliteStore {
         worker: &WorkerId,
         lease: Duration,
     ) -> Result<Vec<Claim>> {
-        claim::claim(&self.writer, requests, worker, lease).await
+        let took = self.writer.take(order::claims(requests, worker, lease)).await?;
+        Ok(took.into_iter().map(order::claimed).collect())
     }
 
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>> {
@@ -84,7 +85,8 @@ impl InvocationStore for SqliteStore {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
-        settle::settle(&self.writer, settlement).await
+        let order = Order { id: settlement.invocation, wish: Wish::Settle(Box::new(settlement)) };
+        Ok(order::settled(order::only(self.writer.take(vec![order]).await?)?))
     }
 
     async fn sweep(
@@ -110,7 +112,8 @@ impl InvocationStore for SqliteStore {
     }
 
     async fn cancel(&self, id: InvocationId) -> Result<Invocation> {
-        sweep::cancel(&self.writer, id).await
+        let took = self.writer.take(vec![Order { id, wish: Wish::Cancel }]).await?;
+        order::cancelled(order::only(took)?, id)
     }
 
     async fn cancel_function(&self, uid: FunctionUid, limit: u32) -> Result<Vec<Swept>> {
@@ -194,19 +197,4 @@ async fn record_all(tx: &mut Tx, invocations: Vec<Invocation>) -> Outcome<()> {
         answer?;
     }
     Ok(())
-}
-
-fn recorded(invocation: Invocation, until: Timestamp) -> Record {
-    let mut record = Record::new(invocation);
-    if let Some(last) = record.invocation.attempts.last() {
-        record.start = last.start;
-        record.run = last.ended_at.map(|ended| ended.since(last.started_at));
-        if record.invocation.state() == State::Running {
-            record.worker = Some(Arc::clone(&last.worker.0));
-        }
-    }
-    if record.invocation.state() == State::Running {
-        record.lease_until = Some(until);
-    }
-    record
 }

@@ -1,8 +1,8 @@
 //! Lists and counts by filter.
 
-use super::codes;
 use super::fault::Outcome;
-use super::record::{self, columns, id_bytes};
+use super::record::{columns, id_bytes};
+use super::shared::list::{only_live, page, restrict};
 use eventflow_domain::InvocationId;
 use eventflow_domain::ports::{InvocationFilter, InvocationPage};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
@@ -15,6 +15,8 @@ const SELECT: &str = concat!(
     " FROM invocations"
 );
 
+const DEAD: [&str; 2] = ["dead_letter = 0", "dead_letter = 1"];
+
 pub(super) async fn list(
     conn: &mut SqliteConnection,
     filter: &InvocationFilter,
@@ -23,24 +25,19 @@ pub(super) async fn list(
 ) -> Outcome<InvocationPage> {
     let mut query = QueryBuilder::<Sqlite>::new(SELECT);
     query.push(index(filter));
-    restrict(&mut query, filter);
+    restrict(&mut query, filter, DEAD);
     if let Some(after) = after {
         query.push(" AND id < ").push_bind(id_bytes(after));
     }
     query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1);
     let rows = query.build().fetch_all(conn).await?;
-    let more = rows.len() > limit as usize;
-    let mut invocations = Vec::with_capacity(rows.len());
-    for row in rows.iter().take(limit as usize) {
-        invocations.push(record::read(row)?.invocation);
-    }
-    Ok(InvocationPage { invocations, more })
+    page(&rows, limit)
 }
 
 pub(super) async fn count(pool: &SqlitePool, filter: &InvocationFilter) -> Outcome<u64> {
     let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM invocations");
     query.push(index(filter));
-    restrict(&mut query, filter);
+    restrict(&mut query, filter, DEAD);
     let count: i64 = query.build().fetch_one(pool).await?.try_get(0)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -59,56 +56,5 @@ fn index(filter: &InvocationFilter) -> &'static str {
         " INDEXED BY invocations_namespace"
     } else {
         ""
-    }
-}
-
-fn only_live(filter: &InvocationFilter) -> bool {
-    !filter.states.is_empty() && filter.states.iter().all(|state| !state.is_terminal())
-}
-
-fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &InvocationFilter) {
-    query.push(" WHERE 1 = 1");
-    if let Some(namespace) = &filter.namespace {
-        query.push(" AND namespace = ").push_bind(namespace.as_str().to_owned());
-    }
-    if let Some(function) = &filter.function {
-        query.push(" AND name = ").push_bind(function.as_str().to_owned());
-    }
-    if !filter.states.is_empty() {
-        let mut states = query.push(" AND state IN (").separated(", ");
-        for &state in &filter.states {
-            states.push_bind(codes::state(state));
-        }
-        states.push_unseparated(")");
-        if only_live(filter) {
-            query.push(" AND state < 3");
-        }
-    }
-    if let Some(dead) = filter.dead_letter {
-        query.push(if dead { " AND dead_letter = 1" } else { " AND dead_letter = 0" });
-    }
-    if let Some(version) = filter.version {
-        query.push(" AND version = ").push_bind(version.0);
-    }
-    if let Some(caller) = &filter.caller {
-        query.push(" AND caller = ").push_bind(caller.clone());
-    }
-    if let Some(source) = filter.source {
-        query.push(" AND source = ").push_bind(source.as_str());
-    }
-    if let Some(reason) = filter.reason {
-        query.push(" AND reason = ").push_bind(reason.as_str());
-    }
-    if let Some(original) = filter.replay_of {
-        query.push(" AND replay_of = ").push_bind(id_bytes(original));
-    }
-    if let Some(start) = filter.start {
-        query.push(" AND start = ").push_bind(codes::start(start));
-    }
-    if let Some(after) = filter.created_after {
-        query.push(" AND created_at > ").push_bind(after.as_micros());
-    }
-    if let Some(before) = filter.created_before {
-        query.push(" AND created_at < ").push_bind(before.as_micros());
     }
 }

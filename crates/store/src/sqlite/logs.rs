@@ -4,15 +4,16 @@ use super::SqliteStore;
 use super::codes;
 use super::fault::{Fault, Outcome};
 use super::insert::MultiInsert;
-use super::record::{id_bytes, read_id};
+use super::record::id_bytes;
+use super::shared::logs::{
+    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, read_function_line, read_line,
+};
 use super::writer::Tx;
 use async_trait::async_trait;
 use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition};
 use eventflow_domain::ports::{LogQuery, LogStore};
 use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, Result, Timestamp};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Arguments as _, Row as _};
-use std::collections::HashMap;
+use sqlx::Arguments as _;
 use std::sync::{Arc, LazyLock};
 
 static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| {
@@ -22,17 +23,6 @@ static INSERT: LazyLock<MultiInsert> = LazyLock::new(|| {
         "ON CONFLICT DO NOTHING",
     )
 });
-
-const SOURCE_PUT: &str = "INSERT INTO log_sources (namespace, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-const SOURCE: &str = "SELECT id FROM log_sources WHERE namespace = $1 AND name = $2";
-const OF_CALL: &str = "SELECT invocation, attempt, seq, time, stream, text FROM logs \
-    WHERE invocation = $1 AND (attempt, seq) > ($2, $3) ORDER BY attempt, seq LIMIT $4";
-const OF_FUNCTION: &str = "SELECT invocation, attempt, seq, time, stream, text FROM logs \
-    WHERE source = (SELECT id FROM log_sources WHERE namespace = $1 AND name = $2) AND time >= $3 \
-    ORDER BY time DESC, invocation DESC, attempt DESC, seq DESC LIMIT $4";
-
-/// Most lines of one query.
-const MOST: u32 = 10_000;
 
 #[async_trait]
 impl LogStore for SqliteStore {
@@ -56,7 +46,7 @@ impl LogStore for SqliteStore {
         let query =
             sqlx::query(OF_CALL).bind(id_bytes(invocation)).bind(after.attempt).bind(after.seq).bind(limit);
         let rows = query.fetch_all(&self.readers).await.map_err(Fault::from)?;
-        Ok(rows.iter().map(read).collect::<Outcome<_>>()?)
+        Ok(rows.iter().map(read_line).collect::<Outcome<_>>()?)
     }
 
     async fn log_query(&self, query: &LogQuery) -> Result<Vec<FunctionLogLine>> {
@@ -68,27 +58,9 @@ impl LogStore for SqliteStore {
             .fetch_all(&self.readers)
             .await
             .map_err(Fault::from)?;
-        let lines = rows.iter().rev().map(|row| {
-            let invocation = Some(read_id(row.try_get(0)?)?);
-            Ok(FunctionLogLine { invocation, approximate: false, line: read(row)? })
-        });
-        Ok(lines.collect::<Outcome<_>>()?)
+        Ok(rows.iter().rev().map(read_function_line).collect::<Outcome<_>>()?)
     }
 }
-
-/// Lines to append.
-#[derive(Debug)]
-pub(super) struct Append {
-    invocation: InvocationId,
-    function: FunctionKey,
-    lines: Vec<LogLine>,
-}
-
-/// Numbers of functions as sources of lines. They never change.
-pub(super) type LogSources = HashMap<FunctionKey, i64>;
-
-/// Functions whose numbers are remembered; over it all are looked up anew.
-const REMEMBERED: usize = 10_000;
 
 /// Appends all; one answer for each. `Err` is the fault of the whole transaction.
 pub(super) async fn append_all(tx: &mut Tx, appends: &[Append]) -> Outcome<Vec<Result<()>>> {
@@ -140,13 +112,4 @@ async fn source(tx: &mut Tx, function: &FunctionKey) -> Outcome<i64> {
     }
     tx.log_sources.insert(function.clone(), source);
     Ok(source)
-}
-
-fn read(row: &SqliteRow) -> Outcome<LogLine> {
-    Ok(LogLine {
-        position: LogPosition { attempt: row.try_get(1)?, seq: row.try_get(2)? },
-        time: Timestamp::from_micros(row.try_get(3)?),
-        stream: codes::read_stream(row.try_get(4)?),
-        text: row.try_get::<&str, _>(5)?.into(),
-    })
 }

@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 static OUTBOX: LazyLock<MultiInsert> =
     LazyLock::new(|| MultiInsert::new("INSERT OR REPLACE INTO outbox", "invocation, due_at", ""));
 
-pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes, i.trace, \
-    o.due_at FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
+pub(super) const DUE: &str = "SELECT o.seq, i.id, i.namespace, i.name, i.function_uid, i.epoch, i.publishes, i.trace \
+    FROM outbox o JOIN invocations i ON i.id = o.invocation WHERE o.due_at <= $1 ORDER BY o.due_at, o.seq LIMIT $2";
 
 pub(super) const NEXT: &str = "SELECT min(due_at) FROM outbox";
 
@@ -35,7 +35,6 @@ pub(super) fn read_due(row: &SqliteRow) -> Outcome<OutboxRow> {
     let publishes: i64 = row.try_get(6)?;
     Ok(OutboxRow {
         seq: row.try_get(0)?,
-        due_at: Timestamp::from_micros(row.try_get(8)?),
         message: Message {
             invocation: read_id(row.try_get(1)?)?,
             function: read_key(row.try_get(2)?, row.try_get(3)?)?,

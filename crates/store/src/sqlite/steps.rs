@@ -4,40 +4,13 @@ use super::attempts;
 use super::bodies;
 use super::fault::Outcome;
 use super::record::{self, GET, GET_MANY, Record, hex_ids, id_bytes};
-use super::transition::{Change, Wish, advance};
+use super::shared::order::{Order, Step, Took, Wants, rounds, unknown_attempts, wants};
+use super::transition::advance;
 use super::write;
 use super::writer::Tx;
 use eventflow_domain::error::Chain;
-use eventflow_domain::lifecycle::Refused;
-use eventflow_domain::{Error, Invocation, InvocationId, Result};
-use std::collections::{HashMap, HashSet};
-
-/// What is wished of which record.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub id: InvocationId,
-    pub wish: Wish,
-}
-
-/// What became of an order.
-#[derive(Debug)]
-pub(super) enum Took {
-    /// The record as it is now. With bodies where the order was a claim, a settlement or a cancel; with attempts for
-    /// the latter two.
-    Done(Box<Invocation>),
-    /// Nothing was changed.
-    Refused(Refused),
-    /// There is no such record.
-    Unknown,
-}
-
-/// A step that was taken.
-#[derive(Debug)]
-pub(super) struct Step {
-    pub record: Record,
-    pub change: Change,
-    wants: Wants,
-}
+use eventflow_domain::{Error, InvocationId, Result};
+use std::collections::HashMap;
 
 /// The record as it lies in the row, without attempts and without bodies kept apart.
 pub(super) async fn load(tx: &mut Tx, id: InvocationId) -> Outcome<Option<Record>> {
@@ -98,21 +71,6 @@ fn told(orders: &[Order], error: Error) -> Error {
     error
 }
 
-/// Cut so that no record is in a round twice: the next round reads what the one before wrote.
-fn rounds(orders: &[Order]) -> Vec<&[Order]> {
-    let (mut rounds, mut seen, mut from) = (Vec::with_capacity(1), HashSet::with_capacity(orders.len()), 0);
-    for (at, order) in orders.iter().enumerate() {
-        if !seen.insert(order.id) {
-            rounds.extend(orders.get(from..at));
-            from = at;
-            seen.clear();
-            seen.insert(order.id);
-        }
-    }
-    rounds.extend(orders.get(from..).filter(|rest| !rest.is_empty()));
-    rounds
-}
-
 async fn try_round(tx: &mut Tx, orders: &[Order]) -> Outcome<Result<Vec<Took>>> {
     tx.save().await?;
     let took = round(tx, orders).await;
@@ -147,38 +105,9 @@ async fn round(tx: &mut Tx, orders: &[Order]) -> Outcome<Vec<Took>> {
     Ok(refusals.into_iter().filter_map(|refusal| refusal.or_else(|| done.next())).collect())
 }
 
-/// How much of the record the answer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wants {
-    Bare,
-    Bodies,
-    Whole,
-}
-
-fn wants(wish: &Wish) -> Wants {
-    match wish {
-        Wish::LeaseLost(_) | Wish::Expire | Wish::FunctionDeleted => Wants::Bare,
-        Wish::Claim { .. } => Wants::Bodies,
-        Wish::Settle(_) | Wish::Cancel => Wants::Whole,
-    }
-}
-
 /// Reads what the answers tell beside the rows. `closed`: every attempt that ended was there.
 async fn complete(tx: &mut Tx, steps: &mut [Step], closed: bool) -> Outcome<()> {
     let told = steps.iter_mut().filter(|step| step.wants != Wants::Bare);
     bodies::hydrate_all(&mut tx.conn, told.map(|step| &mut step.record).collect()).await?;
-    let mut unknown = HashMap::new();
-    for step in steps.iter_mut().filter(|step| step.wants == Wants::Whole) {
-        let call = &mut step.record.invocation;
-        match &step.change.close {
-            // The only attempt is known already.
-            Some(end) if closed && end.whole && end.attempt.number == 1 => {
-                call.attempts = vec![end.attempt.clone()];
-            }
-            _ => {
-                unknown.insert(call.id, &mut call.attempts);
-            }
-        }
-    }
-    attempts::read_all(&mut tx.conn, unknown).await
+    attempts::read_all(&mut tx.conn, unknown_attempts(steps, closed)).await
 }

@@ -2,14 +2,13 @@
 
 use super::fault::Outcome;
 use super::record::{id_bytes, read_id, uid_bytes};
-use super::steps::{Order, Took, take_all};
+use super::shared::order::{orders, swept};
+use super::steps::take_all;
 use super::transition::Wish;
-use super::writer::{Tx, Writer};
-use eventflow_domain::lifecycle::{Policy, Refused};
+use super::writer::Tx;
+use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::Swept;
-use eventflow_domain::{
-    Error, ErrorKind, FunctionKey, FunctionUid, Invocation, InvocationId, Result, WorkerId,
-};
+use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, WorkerId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
@@ -69,34 +68,8 @@ fn ids(rows: &[SqliteRow]) -> Outcome<Vec<InvocationId>> {
 }
 
 async fn each(tx: &mut Tx, ids: Vec<InvocationId>, wish: Wish) -> Outcome<Vec<Swept>> {
-    let orders: Vec<_> = ids.into_iter().map(|id| Order { id, wish: wish.clone() }).collect();
-    let took = take_all(tx, &orders).await?;
-    Ok(took
-        .into_iter()
-        .filter_map(|took| match took {
-            Ok(Took::Done(call)) => {
-                Some(Swept { invocation: call.id, state: call.lifecycle.state, function: call.function })
-            }
-            _ => None,
-        })
-        .collect())
-}
-
-pub(super) async fn cancel(writer: &Writer, id: InvocationId) -> Result<Invocation> {
-    let took = writer.take(vec![Order { id, wish: Wish::Cancel }]).await?.into_iter().next();
-    match took.unwrap_or(Ok(Took::Unknown))? {
-        Took::Done(call) => Ok(*call),
-        Took::Refused(refused) => Err(wrong_state(id, refused)),
-        Took::Unknown => Err(Error::invocation_not_found(id)),
-    }
-}
-
-fn wrong_state(id: InvocationId, refused: Refused) -> Error {
-    let error = Error::new(ErrorKind::WrongState, "WrongState", format!("invocation {id} is {refused}"));
-    match refused {
-        Refused::Terminal(state) => error.with_metadata("state", state),
-        _ => error,
-    }
+    let took = take_all(tx, &orders(ids, &wish)).await?;
+    Ok(took.into_iter().flatten().filter_map(swept).collect())
 }
 
 pub(super) async fn clear_dead_letter(tx: &mut Tx, id: InvocationId) -> Outcome<bool> {

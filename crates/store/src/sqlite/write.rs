@@ -7,10 +7,10 @@ use super::fault::{Fault, Outcome};
 use super::outbox::publish;
 use super::record::{bind_body, bind_failure, hex_ids, id_bytes, micros};
 use super::repeat::Repeated;
-use super::steps::Step;
+use super::shared::order::{Step, overtaken};
 use super::transition::Closed;
 use super::writer::Tx;
-use eventflow_domain::{Error, ErrorKind, InvocationId, Timestamp};
+use eventflow_domain::{InvocationId, Timestamp};
 use sqlx::Arguments as _;
 use sqlx::sqlite::SqliteArguments;
 use std::sync::LazyLock;
@@ -88,7 +88,7 @@ async fn rows(tx: &mut Tx, steps: &[Step]) -> Outcome<()> {
     if changed == steps.len() as u64 {
         return Ok(());
     }
-    Err(Fault::Refused(Error::new(ErrorKind::VersionConflict, "VersionConflict", "another writer was first")))
+    Err(Fault::Refused(overtaken()))
 }
 
 fn bind_row(args: &mut SqliteArguments, step: &Step) -> Bound {

@@ -3,20 +3,19 @@
 mod group;
 
 use super::Options;
-use super::accept::Accept;
-use super::fault::{Fault, Outcome};
+use super::fault::Outcome;
 use super::hot::Hot;
 use super::lock::FolderLock;
-use super::logs::{Append, LogSources};
-use super::steps::{Order, Took};
+use super::shared;
+use super::shared::group::{Command, stopped};
+use super::shared::logs::LogSources;
 use super::waiting::Waiting;
-use eventflow_domain::ports::{Accepted, Clock, NewInvocation};
-use eventflow_domain::{Error, ErrorKind, Result, Timestamp};
+use eventflow_domain::ports::Clock;
+use eventflow_domain::{Result, Timestamp};
 use futures::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The open transaction: what a command works with.
 #[derive(Debug)]
@@ -114,7 +113,7 @@ enum Due {
 }
 
 /// A command other than an accept. Runs in the group's transaction; its answer goes out once that is committed.
-trait Job: Send {
+pub(super) trait Job: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Outcome<()>>;
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
@@ -146,113 +145,39 @@ where
     }
 }
 
-/// Orders of one caller.
-struct Orders {
-    orders: Vec<Order>,
-    reply: oneshot::Sender<Taken>,
-}
-
-type Taken = Result<Vec<Result<Took>>>;
-
-/// Lines of one call.
-struct Lines {
-    lines: Append,
-    reply: oneshot::Sender<Result<()>>,
-}
-
-enum Command {
-    Accept(Box<Accept>),
-    Orders(Orders),
-    Lines(Box<Lines>),
-    Job(Box<dyn Job>),
-    Close(oneshot::Sender<()>),
-}
-
-fn stopped() -> Error {
-    Error::unavailable("the record is closed")
-}
-
 /// The cheap handle to the writer.
-#[derive(Clone)]
-pub(super) struct Writer {
-    commands: mpsc::Sender<Command>,
-    wait: Duration,
-}
+pub(super) type Writer = shared::group::Writer<Box<dyn Job>>;
 
-impl std::fmt::Debug for Writer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("places", &self.commands.capacity()).finish_non_exhaustive()
-    }
+/// Starts the writer, which ends once its last handle is gone.
+pub(super) fn start(
+    conn: SqliteConnection,
+    lock: FolderLock,
+    reconnect: SqliteConnectOptions,
+    clock: Arc<dyn Clock>,
+    options: &Options,
+) -> Writer {
+    let (writer, commands) = Writer::new(options.queue, options.wait, None);
+    let tx = Tx {
+        conn,
+        waiting: Waiting::default(),
+        hot: Hot::default(),
+        log_sources: LogSources::default(),
+        unfenced: options.unfenced,
+        due: Due::default(),
+        clock,
+    };
+    spawn(group::Loop { commands, tx, reconnect, _lock: lock }.run());
+    writer
 }
 
 impl Writer {
-    pub(super) fn start(
-        conn: SqliteConnection,
-        lock: FolderLock,
-        reconnect: SqliteConnectOptions,
-        clock: Arc<dyn Clock>,
-        options: &Options,
-    ) -> Self {
-        let (sender, commands) = mpsc::channel(options.queue.max(1));
-        let tx = Tx {
-            conn,
-            waiting: Waiting::default(),
-            hot: Hot::default(),
-            log_sources: LogSources::default(),
-            unfenced: options.unfenced,
-            due: Due::default(),
-            clock,
-        };
-        spawn(group::Loop { commands, tx, reconnect, _lock: lock }.run());
-        Self { commands: sender, wait: options.wait }
-    }
-
-    pub(super) async fn accept(&self, new: NewInvocation) -> Result<Accepted> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Accept(Box::new(Accept { new, reply }))).await?;
-        answer.await.map_err(|_| stopped())?
-    }
-
-    /// Carries out the orders; one answer for each, in order.
-    pub(super) async fn take(&self, orders: Vec<Order>) -> Taken {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Orders(Orders { orders, reply })).await?;
-        answer.await.map_err(|_| stopped())?
-    }
-
-    pub(super) async fn append(&self, lines: Append) -> Result<()> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Lines(Box::new(Lines { lines, reply }))).await?;
-        answer.await.map_err(|_| stopped())?
-    }
-
     /// Runs `work` in a transaction and returns its value once that is committed.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Outcome<T>> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Job(Box::new(Call { work: Some(work), value: None, reply }))).await?;
-        answer.await.map_err(|_| stopped())?
-    }
-
-    pub(super) async fn close(&self) {
-        let (reply, closed) = oneshot::channel();
-        if self.commands.send(Command::Close(reply)).await.is_ok() {
-            let _ = closed.await;
-        }
-    }
-
-    async fn send(&self, command: Command) -> Result<()> {
-        match self.commands.send_timeout(command, self.wait).await {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(stopped()),
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                Err(Error::new(ErrorKind::Exhausted, "StoreBusy", "too many writes wait for the record")
-                    .with_retry_after(Duration::from_secs(1)))
-            }
-        }
+        self.ask(|reply| Command::Job(Box::new(Call { work: Some(work), value: None, reply }))).await
     }
 }
 
@@ -262,11 +187,4 @@ impl Writer {
 )]
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
-}
-
-impl Fault {
-    /// The same fault told to each caller of a group.
-    fn to_all(&self) -> Error {
-        Error::unavailable("the record cannot be written now").with_cause(self.to_string())
-    }
 }

@@ -1,9 +1,11 @@
 #![cfg(test)]
-//! The SQLite adapter against the contract of its port, and what is its own.
+//! The adapters against the contract of their port, and what is their own.
 
 mod crash;
 mod folder;
 mod group;
+mod postgres;
+mod slots;
 mod steps;
 
 use eventflow_domain::ports::Clock;

@@ -6,8 +6,8 @@
 //! ```
 
 use bytes::Bytes;
-use eventflow_domain::ErrorKind;
 use eventflow_domain::ports::{Blobs, ByteStream};
+use eventflow_domain::{ErrorKind, Timestamp};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::io;
@@ -167,6 +167,78 @@ pub async fn a_blob_deleted_while_it_is_read_is_read_whole_or_fails(blobs: Arc<d
     }
 }
 
+/// The age of a blob, as a list tells it.
+async fn modified(blobs: &dyn Blobs, key: &str) -> Timestamp {
+    let listed: Vec<_> = blobs.list("").await.expect("list").try_collect().await.expect("list");
+    listed.into_iter().find(|blob| &*blob.key == key).expect("should be listed").modified_at
+}
+
+/// Long enough for the clock of any file system to have moved on.
+const TICK: Duration = Duration::from_millis(20);
+
+pub async fn a_collection_removes_what_is_older_and_nothing_else(blobs: Arc<dyn Blobs>) {
+    blobs.put("payloads/x", arriving(b"x", 1), NO_LIMIT).await.expect("put");
+    let written = modified(&*blobs, "payloads/x").await;
+    assert!(!blobs.delete_older("payloads/x", written).await.expect("fine"), "as old is not older");
+    assert_eq!(read(&*blobs, "payloads/x").await, b"x");
+    let later = written + Duration::from_millis(1);
+    assert!(blobs.delete_older("payloads/x", later).await.expect("fine"));
+    assert_absent(&*blobs, "payloads/x").await;
+    assert!(!blobs.delete_older("payloads/x", later).await.expect("absent is fine"));
+}
+
+pub async fn a_touched_blob_is_young_again_and_has_its_bytes(blobs: Arc<dyn Blobs>) {
+    let (digest, _) = blobs.put_artifact(arriving(b"code", 4), NO_LIMIT).await.expect("put");
+    let key = format!("artifacts/{}", digest.hex());
+    let written = modified(&*blobs, &key).await;
+    for again in ["touched", "uploaded"] {
+        tokio::time::sleep(TICK).await;
+        let before = modified(&*blobs, &key).await + Duration::from_micros(1);
+        match again {
+            "touched" => blobs.touch(&key).await.expect("there"),
+            _ => drop(blobs.put_artifact(arriving(b"code", 4), NO_LIMIT).await.expect("put")),
+        }
+        assert!(modified(&*blobs, &key).await > written, "{again}");
+        assert!(!blobs.delete_older(&key, before).await.expect("fine"), "{again} since it was found old");
+        assert_eq!(read(&*blobs, &key).await, b"code");
+    }
+}
+
+pub async fn what_is_not_there_cannot_be_touched(blobs: Arc<dyn Blobs>) {
+    let error = blobs.touch("artifacts/00").await.expect_err("nothing is there");
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::NotFound, "BlobNotFound"));
+    assert_absent(&*blobs, "artifacts/00").await;
+}
+
+/// A touch that returned holds, and one that came too late says so: never is a touched blob gone.
+pub async fn a_touch_and_a_collection_at_once_never_lose_a_blob(blobs: Arc<dyn Blobs>) {
+    let (mut held, mut late) = (0, 0);
+    for round in 0..40 {
+        let key = format!("artifacts/{round:02x}");
+        blobs.put(&key, arriving(b"code", 4), NO_LIMIT).await.expect("put");
+        let found_old = modified(&*blobs, &key).await + Duration::from_micros(1);
+        tokio::time::sleep(TICK).await;
+        let (touched, removed) = if round % 2 == 0 {
+            tokio::join!(blobs.touch(&key), blobs.delete_older(&key, found_old))
+        } else {
+            let (removed, touched) = tokio::join!(blobs.delete_older(&key, found_old), blobs.touch(&key));
+            (touched, removed)
+        };
+        match (touched, removed.expect("fine")) {
+            (Ok(()), removed) => {
+                held += 1;
+                assert!(!removed, "round {round}: touched and removed");
+                assert_eq!(read(&*blobs, &key).await, b"code", "round {round}");
+            }
+            (Err(error), removed) => {
+                late += 1;
+                assert_eq!((error.kind(), removed), (ErrorKind::NotFound, true), "round {round}");
+            }
+        }
+    }
+    assert!(held + late == 40 && held > 0, "{held} held, {late} came too late");
+}
+
 pub async fn a_prefix_lists_whole_segments_only(blobs: Arc<dyn Blobs>) {
     for key in ["payloads/1", "payloads/2", "payloads2/3", "results/1"] {
         blobs.put(key, arriving(key.as_bytes(), 100), NO_LIMIT).await.expect("put");
@@ -187,6 +259,8 @@ pub async fn nothing_but_a_key_reaches_the_store(blobs: Arc<dyn Blobs>) {
             blobs.put(key, arriving(b"x", 1), NO_LIMIT).await.err(),
             blobs.get(key).await.err(),
             blobs.delete(key).await.err(),
+            blobs.touch(key).await.err(),
+            blobs.delete_older(key, Timestamp::from_millis(i64::MAX / 2000)).await.err(),
         ];
         for error in errors {
             assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::Invalid), "{key:?}");
@@ -212,6 +286,10 @@ macro_rules! blobs_suite {
             one_artifact_put_by_many_at_once_is_stored_once,
             a_deleted_blob_is_gone_and_deleting_it_again_is_fine,
             a_blob_deleted_while_it_is_read_is_read_whole_or_fails,
+            a_collection_removes_what_is_older_and_nothing_else,
+            a_touched_blob_is_young_again_and_has_its_bytes,
+            what_is_not_there_cannot_be_touched,
+            a_touch_and_a_collection_at_once_never_lose_a_blob,
             a_prefix_lists_whole_segments_only,
             nothing_but_a_key_reaches_the_store,
         );

@@ -8,6 +8,8 @@
 
 mod changes;
 mod numbers;
+pub mod shared;
+pub mod shared_store;
 
 pub use changes::{
     a_new_version_waits_for_its_own_report, a_report_keeps_the_time_since_which_a_condition_holds,

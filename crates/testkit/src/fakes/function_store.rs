@@ -1,30 +1,55 @@
 //! A `FunctionStore` in memory, for tests of what is built on it.
 
+mod shared;
+
 use async_trait::async_trait;
-use eventflow_domain::ports::{FunctionPage, FunctionRow, FunctionStore};
-use eventflow_domain::{Error, ErrorKind, FunctionKey, FunctionUid, FunctionVersion, Result, VersionNumber};
+use eventflow_domain::ports::{FunctionNews, FunctionPage, FunctionRow, FunctionStore, ReadinessReport};
+use eventflow_domain::{
+    Error, ErrorKind, FunctionKey, FunctionUid, FunctionVersion, Result, VersionNumber, WorkerId,
+};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::broadcast;
 
-/// Keeps rows and versions; can be made slow or broken.
-#[derive(Debug, Default)]
+/// News that a listener may lag behind.
+const BACKLOG: usize = 64;
+
+/// Keeps rows and versions, alone or shared by many writers; can be made slow, broken or silent.
+#[derive(Debug)]
 pub struct MemoryFunctions {
     kept: Mutex<Kept>,
     trouble: Mutex<Trouble>,
+    news: broadcast::Sender<FunctionNews>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     rows: BTreeMap<FunctionKey, FunctionRow>,
     versions: Vec<FunctionVersion>,
+    workers: BTreeMap<String, Worker>,
     written: u64,
+    read: u64,
+}
+
+#[derive(Debug)]
+struct Worker {
+    id: WorkerId,
+    silent: Duration,
+    reports: BTreeMap<FunctionUid, ReadinessReport>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Trouble {
     delay: Duration,
     down: bool,
+    silent: bool,
+}
+
+impl Default for MemoryFunctions {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), trouble: Mutex::default(), news: broadcast::channel(BACKLOG).0 }
+    }
 }
 
 impl MemoryFunctions {
@@ -33,9 +58,24 @@ impl MemoryFunctions {
         self.trouble.lock().delay = delay;
     }
 
-    /// Whether writes fail with `Unavailable` from now on.
+    /// Whether writes, and reads of what is shared, fail with `Unavailable` from now on.
     pub fn down(&self, down: bool) {
         self.trouble.lock().down = down;
+    }
+
+    /// Whether news are lost from now on.
+    pub fn silent(&self, silent: bool) {
+        self.trouble.lock().silent = silent;
+    }
+
+    /// Lets time pass since each worker's last word.
+    pub fn pass(&self, time: Duration) {
+        self.kept.lock().workers.values_mut().for_each(|worker| worker.silent += time);
+    }
+
+    /// Forgets what all workers reported.
+    pub fn forget_reports(&self) {
+        self.kept.lock().workers.clear();
     }
 
     /// Writes that were carried out.
@@ -43,12 +83,48 @@ impl MemoryFunctions {
         self.kept.lock().written
     }
 
+    /// Reads of single functions.
+    pub fn read(&self) -> u64 {
+        self.kept.lock().read
+    }
+
     async fn trouble(&self) -> Result<()> {
-        let Trouble { delay, down } = *self.trouble.lock();
+        let delay = self.trouble.lock().delay;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        if down { Err(Error::unavailable("the store is down")) } else { Ok(()) }
+        self.up()
+    }
+
+    fn up(&self) -> Result<()> {
+        if self.trouble.lock().down { Err(Error::unavailable("the store is down")) } else { Ok(()) }
+    }
+
+    /// Nobody listening is fine.
+    fn tell(&self, news: FunctionNews) {
+        if !self.trouble.lock().silent {
+            let _unheard = self.news.send(news);
+        }
+    }
+}
+
+impl Kept {
+    fn last(&self, key: &FunctionKey) -> VersionNumber {
+        let of_name = self.versions.iter().filter(|version| version.key == *key);
+        of_name.map(|version| version.number).max().unwrap_or_default()
+    }
+
+    /// The guard of every write.
+    fn expect(&self, row: &FunctionRow, version: Option<&FunctionVersion>, expected: i64) -> Result<()> {
+        let stored = self.rows.get(&row.key);
+        let generation = stored.map_or(0, |row| row.generation);
+        let other = stored.is_some_and(|stored| stored.uid != row.uid);
+        let given = version.is_some_and(|version| version.number <= self.last(&row.key));
+        if generation == expected && !other && !given {
+            return Ok(());
+        }
+        let text = format!("generation is {generation}, not {expected}, or of another function");
+        Err(Error::new(ErrorKind::VersionConflict, "VersionConflict", text))
     }
 }
 
@@ -62,14 +138,12 @@ impl FunctionStore for MemoryFunctions {
     ) -> Result<()> {
         self.trouble().await?;
         let mut kept = self.kept.lock();
-        let stored = kept.rows.get(&row.key).map_or(0, |row| row.generation);
-        if stored != expected {
-            let text = format!("generation is {stored}, not {expected}");
-            return Err(Error::new(ErrorKind::VersionConflict, "VersionConflict", text));
-        }
+        kept.expect(&row, version.as_ref(), expected)?;
+        let key = row.key.clone();
         kept.rows.insert(row.key.clone(), row);
         kept.versions.extend(version);
         kept.written += 1;
+        self.tell(FunctionNews::Changed(key));
         Ok(())
     }
 
@@ -80,6 +154,7 @@ impl FunctionStore for MemoryFunctions {
         if there {
             kept.rows.remove(key);
             kept.written += 1;
+            self.tell(FunctionNews::Changed(key.clone()));
         }
         Ok(there)
     }
@@ -89,10 +164,7 @@ impl FunctionStore for MemoryFunctions {
     }
 
     async fn function_last_version(&self, key: &FunctionKey) -> Result<VersionNumber> {
-        let kept = self.kept.lock();
-        let numbers =
-            kept.versions.iter().filter(|version| version.key == *key).map(|version| version.number);
-        Ok(numbers.max().unwrap_or_default())
+        Ok(self.kept.lock().last(key))
     }
 
     async fn version_get(&self, uid: FunctionUid, number: VersionNumber) -> Result<Option<FunctionVersion>> {

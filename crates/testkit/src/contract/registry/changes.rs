@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 type Registry = Arc<dyn FunctionRegistry>;
 
-fn ready(status: ConditionStatus, reason: &str, since_ms: i64) -> Readiness {
+pub(super) fn ready(status: ConditionStatus, reason: &str, since_ms: i64) -> Readiness {
     let condition = Condition {
         kind: Readiness::READY.to_owned(),
         status,
@@ -19,7 +19,7 @@ fn ready(status: ConditionStatus, reason: &str, since_ms: i64) -> Readiness {
     Readiness { conditions: vec![condition], desired_copies: 1, ready_copies: 1 }
 }
 
-async fn report(registry: &dyn FunctionRegistry, function: &Function, readiness: Readiness) {
+pub(super) async fn report(registry: &dyn FunctionRegistry, function: &Function, readiness: Readiness) {
     registry.report(function.uid, function.version, readiness).await.expect("should report");
 }
 
@@ -28,7 +28,7 @@ fn since(registry: &dyn FunctionRegistry) -> i64 {
     function.readiness.condition(Readiness::READY).expect("a condition").since.as_millis()
 }
 
-async fn next_change(events: &mut BoxStream<'static, RegistryEvent>) -> Arc<Function> {
+pub(super) async fn next_change(events: &mut BoxStream<'static, RegistryEvent>) -> Arc<Function> {
     let change = match next(events).await {
         RegistryEvent::Changed(function) => Some(function),
         RegistryEvent::Deleted(_) | RegistryEvent::Resync => None,

@@ -12,6 +12,7 @@ pub async fn a_change_of_code_makes_a_version(registry: Registry) {
     assert!(first.created && first.changed);
     assert_eq!((first.function.version, first.function.generation), (VersionNumber(1), 1));
     assert_eq!(registry.get(&key("f")), Some(Arc::clone(&first.function)), "it is seen at once");
+    assert_eq!(registry.refresh(&key("f")).await.expect("refresh"), Some(Arc::clone(&first.function)));
 
     let second = applied(&*registry, "f", variant(2, 0)).await;
     assert!(!second.created && second.changed);
@@ -123,6 +124,7 @@ pub async fn preconditions_hold_or_nothing_is_done(registry: Registry) {
 pub async fn what_does_not_exist_is_not_found(registry: Registry) {
     let uid = FunctionUid::generate();
     assert_eq!(registry.get(&key("f")), None);
+    assert_eq!(registry.refresh(&key("f")).await.expect("refresh"), None);
     assert_eq!(registry.get_by_uid(uid), None);
     assert_eq!(registry.versions(uid).await.expect("versions"), []);
     let errors = [

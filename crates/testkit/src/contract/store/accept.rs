@@ -148,7 +148,7 @@ pub async fn a_key_with_another_payload_names_the_first_call(room: &Room) {
     let first = room.accepted_as(room.keyed(&callee, "key", 1)).await;
     let refused = room.store.accept(room.keyed(&callee, "key", 2)).await.expect_err("should be refused");
     assert_eq!(refused.kind(), ErrorKind::KeyReused);
-    assert_eq!(refused.metadata().get("invocation"), Some(&first.to_string()));
+    assert_eq!(refused.metadata().get("invocationId"), Some(&first.to_string()));
 }
 
 pub async fn twenty_racing_calls_with_one_key_are_one_call(room: &Room) {
@@ -175,7 +175,7 @@ pub async fn an_expired_key_is_free_again(room: &Room) {
     let second = room.accepted_as(room.keyed(&callee, "key", 2)).await;
     assert_ne!(first, second);
     let refused = room.store.accept(room.keyed(&callee, "key", 1)).await.expect_err("should be refused");
-    assert_eq!(refused.metadata().get("invocation"), Some(&second.to_string()));
+    assert_eq!(refused.metadata().get("invocationId"), Some(&second.to_string()));
 }
 
 pub async fn a_call_accepted_as_running_is_held_by_its_worker(room: &Room) {

@@ -48,9 +48,7 @@ pub async fn a_delayed_call_is_due_at_its_time(room: &Room) {
     assert!(due(room).await.is_empty());
     assert_eq!(room.store.outbox_next().await.expect("an answer"), Some(at));
     room.clock.advance(20 * SECOND);
-    let rows = due(room).await;
-    assert_eq!(ids(&rows), [id]);
-    assert_eq!(rows.iter().map(|row| row.due_at).collect::<Vec<_>>(), [at], "since then");
+    assert_eq!(ids(&due(room).await), [id]);
 }
 
 pub async fn due_rows_come_oldest_first_and_bounded(room: &Room) {

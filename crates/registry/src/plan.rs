@@ -7,7 +7,7 @@ use eventflow_domain::{
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// What is wanted is there.
     Unchanged(Arc<Function>),
     /// To be stored over generation `function.generation - 1`, with the version if the code is new.
@@ -15,7 +15,7 @@ pub(super) enum Plan {
 }
 
 /// `last` is the highest version number that the name ever had.
-pub(super) fn apply(
+pub(crate) fn apply(
     apply: &Apply,
     current: Option<Arc<Function>>,
     last: VersionNumber,
@@ -94,7 +94,7 @@ fn already_exists(current: &Function) -> Error {
 }
 
 /// `PreconditionFailed` unless the function has this etag.
-pub(super) fn expect_etag(current: &Function, etag: &str) -> Result<()> {
+pub(crate) fn expect_etag(current: &Function, etag: &str) -> Result<()> {
     let is = current.etag();
     if is == etag {
         return Ok(());
@@ -104,7 +104,7 @@ pub(super) fn expect_etag(current: &Function, etag: &str) -> Result<()> {
 }
 
 /// `WrongState` while the function is being deleted.
-pub(super) fn expect_alive(current: &Function) -> Result<()> {
+pub(crate) fn expect_alive(current: &Function) -> Result<()> {
     if !current.deleting {
         return Ok(());
     }

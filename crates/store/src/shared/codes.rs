@@ -5,7 +5,7 @@ use eventflow_domain::logs::Stream;
 use eventflow_domain::ports::ConfigKind;
 use eventflow_domain::{Reason, Source, StartKind, State};
 
-pub(super) fn state(state: State) -> i64 {
+pub(crate) fn state(state: State) -> i64 {
     match state {
         State::Queued => 0,
         State::Running => 1,
@@ -16,36 +16,36 @@ pub(super) fn state(state: State) -> i64 {
     }
 }
 
-pub(super) fn read_state(code: i64) -> Outcome<State> {
+pub(crate) fn read_state(code: i64) -> Outcome<State> {
     State::ALL
         .into_iter()
         .find(|&known| state(known) == code)
         .ok_or_else(|| Fault::corrupt("state", format!("state {code}")))
 }
 
-pub(super) fn start(start: StartKind) -> i64 {
+pub(crate) fn start(start: StartKind) -> i64 {
     match start {
         StartKind::Cold => 0,
         StartKind::Warm => 1,
     }
 }
 
-pub(super) fn read_start(code: i64) -> StartKind {
+pub(crate) fn read_start(code: i64) -> StartKind {
     if code == 0 { StartKind::Cold } else { StartKind::Warm }
 }
 
-pub(super) fn read_source(text: &str) -> Outcome<Source> {
+pub(crate) fn read_source(text: &str) -> Outcome<Source> {
     [Source::Async, Source::Sync, Source::Url, Source::Replay]
         .into_iter()
         .find(|source| source.as_str() == text)
         .ok_or_else(|| Fault::corrupt("source", text.to_owned()))
 }
 
-pub(super) fn read_reason(text: &str) -> Outcome<Reason> {
+pub(crate) fn read_reason(text: &str) -> Outcome<Reason> {
     Reason::parse(text).ok_or_else(|| Fault::corrupt("reason", text.to_owned()))
 }
 
-pub(super) fn stream(stream: Stream) -> i64 {
+pub(crate) fn stream(stream: Stream) -> i64 {
     match stream {
         Stream::Stdout => 0,
         Stream::Stderr => 1,
@@ -53,7 +53,7 @@ pub(super) fn stream(stream: Stream) -> i64 {
     }
 }
 
-pub(super) fn read_stream(code: i64) -> Stream {
+pub(crate) fn read_stream(code: i64) -> Stream {
     match code {
         0 => Stream::Stdout,
         1 => Stream::Stderr,
@@ -61,7 +61,7 @@ pub(super) fn read_stream(code: i64) -> Stream {
     }
 }
 
-pub(super) fn config_kind(kind: ConfigKind) -> i64 {
+pub(crate) fn config_kind(kind: ConfigKind) -> i64 {
     match kind {
         ConfigKind::Secret => 0,
         ConfigKind::Config => 1,

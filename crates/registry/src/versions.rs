@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Keeps up to [`Versions::MOST`] versions, which never change; those not asked for longest go first.
 #[derive(Debug, Default)]
-pub(super) struct Versions {
+pub(crate) struct Versions {
     kept: RwLock<HashMap<(FunctionUid, VersionNumber), Kept>>,
     /// Counts what is asked for; its value is the age of an entry.
     asked: AtomicU64,
@@ -21,16 +21,16 @@ struct Kept {
 }
 
 impl Versions {
-    pub(super) const MOST: usize = 4096;
+    pub(crate) const MOST: usize = 4096;
 
-    pub(super) fn get(&self, uid: FunctionUid, number: VersionNumber) -> Option<Arc<FunctionVersion>> {
+    pub(crate) fn get(&self, uid: FunctionUid, number: VersionNumber) -> Option<Arc<FunctionVersion>> {
         let kept = self.kept.read();
         let kept = kept.get(&(uid, number))?;
         kept.asked.store(self.asked.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         Some(Arc::clone(&kept.version))
     }
 
-    pub(super) fn insert(&self, version: Arc<FunctionVersion>) {
+    pub(crate) fn insert(&self, version: Arc<FunctionVersion>) {
         let asked = AtomicU64::new(self.asked.fetch_add(1, Ordering::Relaxed));
         let mut kept = self.kept.write();
         if kept.len() >= Self::MOST {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What is wished of a record.
 #[derive(Debug, Clone)]
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// To run it; one that waited longer than `max_age` is expired instead.
     Claim {
         max_age: Duration,
@@ -26,7 +26,7 @@ pub(super) enum Wish {
 
 /// What a step changed, beside what stands in the record.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// The fence: only who read the epoch that still stands may write.
     pub read_epoch: Epoch,
     pub from: State,
@@ -42,7 +42,7 @@ pub(super) struct Change {
 
 /// The end of an attempt.
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(crate) struct Closed {
     pub attempt: Attempt,
     /// When user code started, where that is known better than at the claim.
     pub started_at: Option<Timestamp>,
@@ -51,7 +51,7 @@ pub(super) struct Closed {
 }
 
 /// Takes one step. `record` is changed only where the state machine allows it.
-pub(super) fn advance(
+pub(crate) fn advance(
     record: &mut Record,
     wish: &Wish,
     unfenced: bool,

@@ -1,7 +1,7 @@
 //! What is declared now, in memory, and who watches it.
 
 use eventflow_domain::ports::RegistryEvent;
-use eventflow_domain::{Function, FunctionKey, FunctionName, FunctionUid, Namespace};
+use eventflow_domain::{Function, FunctionKey, FunctionName, FunctionUid, Namespace, Readiness};
 use futures::stream::{BoxStream, StreamExt};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +13,7 @@ use tokio_stream::wrappers::BroadcastStream;
 const BACKLOG: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     functions: RwLock<Functions>,
     /// Sent to while `functions` is locked, so that events are in the order of the changes.
     events: broadcast::Sender<RegistryEvent>,
@@ -32,10 +32,7 @@ impl Functions {
 
     fn put(&mut self, function: &Arc<Function>) {
         let FunctionKey { namespace, name } = function.key.clone();
-        let before = self.by_name.entry(namespace).or_default().insert(name, Arc::clone(function));
-        if let Some(before) = before.filter(|before| before.uid != function.uid) {
-            self.by_uid.remove(&before.uid);
-        }
+        self.by_name.entry(namespace).or_default().insert(name, Arc::clone(function));
         self.by_uid.insert(function.uid, Arc::clone(function));
     }
 
@@ -50,22 +47,28 @@ impl Functions {
     }
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Self { functions: RwLock::default(), events: broadcast::channel(BACKLOG).0 }
+    }
+}
+
 impl Index {
-    pub(super) fn new(functions: impl Iterator<Item = Function>) -> Self {
-        let mut index = Functions::default();
-        functions.for_each(|function| index.put(&Arc::new(function)));
-        Self { functions: RwLock::new(index), events: broadcast::channel(BACKLOG).0 }
+    pub(crate) fn new(functions: impl Iterator<Item = Function>) -> Self {
+        let index = Self::default();
+        functions.for_each(|function| index.functions.write().put(&Arc::new(function)));
+        index
     }
 
-    pub(super) fn get(&self, key: &FunctionKey) -> Option<Arc<Function>> {
+    pub(crate) fn get(&self, key: &FunctionKey) -> Option<Arc<Function>> {
         self.functions.read().get(key).cloned()
     }
 
-    pub(super) fn get_by_uid(&self, uid: FunctionUid) -> Option<Arc<Function>> {
+    pub(crate) fn get_by_uid(&self, uid: FunctionUid) -> Option<Arc<Function>> {
         self.functions.read().by_uid.get(&uid).cloned()
     }
 
-    pub(super) fn list(&self, namespace: Option<&Namespace>) -> Vec<Arc<Function>> {
+    pub(crate) fn list(&self, namespace: Option<&Namespace>) -> Vec<Arc<Function>> {
         let functions = self.functions.read();
         match namespace {
             Some(namespace) => {
@@ -75,15 +78,23 @@ impl Index {
         }
     }
 
-    /// Shows a function as it was just stored. What was reported while it was being stored is kept, unless its
-    /// version is a new one.
-    pub(super) fn put(&self, mut function: Function) -> Arc<Function> {
+    /// Shows a function as it is stored, with the readiness that `readiness` makes of it and of what was shown before
+    /// under its uid. Where nothing differs nobody is told.
+    pub(crate) fn put(
+        &self,
+        mut function: Function,
+        readiness: impl FnOnce(&Function, Option<&Function>) -> Readiness,
+    ) -> Arc<Function> {
         let mut functions = self.functions.write();
-        let before = functions.get(&function.key);
-        if let Some(before) =
-            before.filter(|before| before.uid == function.uid && before.version == function.version)
-        {
-            function.readiness = before.readiness.clone();
+        let before = functions.get(&function.key).cloned();
+        let same = before.as_ref().filter(|before| before.uid == function.uid);
+        function.readiness = readiness(&function, same.map(Arc::as_ref));
+        if let Some(same) = same.filter(|same| ***same == function) {
+            return Arc::clone(same);
+        }
+        if let Some(other) = before.filter(|before| before.uid != function.uid) {
+            functions.remove(&other.key);
+            self.tell(RegistryEvent::Deleted(other));
         }
         let function = Arc::new(function);
         functions.put(&function);
@@ -91,26 +102,27 @@ impl Index {
         function
     }
 
-    pub(super) fn remove(&self, key: &FunctionKey) -> Option<Arc<Function>> {
+    pub(crate) fn remove(&self, key: &FunctionKey) -> Option<Arc<Function>> {
         let mut functions = self.functions.write();
         let removed = functions.remove(key)?;
         self.tell(RegistryEvent::Deleted(Arc::clone(&removed)));
         Some(removed)
     }
 
-    /// Puts in what `change` makes of the function, if it is still there and `change` makes something.
-    pub(super) fn update(&self, uid: FunctionUid, change: impl FnOnce(&Function) -> Option<Function>) {
+    /// Puts in the readiness that `reported` makes of the function, if it is still there and `reported` says any.
+    pub(crate) fn update(&self, uid: FunctionUid, reported: impl FnOnce(&Function) -> Option<Readiness>) {
         let mut functions = self.functions.write();
-        let changed = functions.by_uid.get(&uid).and_then(|function| change(function));
-        if let Some(changed) = changed {
-            let changed = Arc::new(changed);
-            functions.put(&changed);
-            self.tell(RegistryEvent::Changed(changed));
-        }
+        let Some(function) = functions.by_uid.get(&uid) else { return };
+        let Some(readiness) = reported(function).filter(|readiness| *readiness != function.readiness) else {
+            return;
+        };
+        let changed = Arc::new(Function { readiness, ..Function::clone(function) });
+        functions.put(&changed);
+        self.tell(RegistryEvent::Changed(changed));
     }
 
     /// Changes from now on; a watcher that lags too far is told so and goes on with what is left.
-    pub(super) fn watch(&self) -> BoxStream<'static, RegistryEvent> {
+    pub(crate) fn watch(&self) -> BoxStream<'static, RegistryEvent> {
         BroadcastStream::new(self.events.subscribe())
             .map(|event| event.unwrap_or(RegistryEvent::Resync))
             .boxed()

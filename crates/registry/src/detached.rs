@@ -11,7 +11,7 @@ use std::future::Future;
     clippy::disallowed_methods,
     reason = "the task ends with the write it carries, and its caller sees how"
 )]
-pub(super) async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn to_the_end<T: Send + 'static>(
     doing: &'static str,
     write: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
