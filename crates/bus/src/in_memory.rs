@@ -1,11 +1,10 @@
 //! The bus of the local shape: everything in this process, gone with it.
 
-mod bells;
 mod queues;
 mod topics;
 
+use crate::bells::Bells;
 use async_trait::async_trait;
-use bells::Bells;
 use eventflow_domain::ports::{Bus, Clock, Delivery, Live, Message, Topic};
 use eventflow_domain::{Error, ErrorKind, FunctionKey, Result};
 use futures::future::{self, Either};

@@ -7,7 +7,12 @@
 //!                        │        └─▶ active()           │ nak
 //!                        └───────── delayed ◀────────────┘
 //! ```
+//!
+//! [`InMemoryBus`] is the bus of one process; [`JetStreamBus`] that of many, over NATS JetStream.
 
+mod bells;
 pub mod in_memory;
+pub mod jetstream;
 
 pub use in_memory::InMemoryBus;
+pub use jetstream::JetStreamBus;

@@ -1,4 +1,5 @@
 #![cfg(test)]
 
 mod in_memory;
+mod jetstream;
 mod nothing_is_lost;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
-pub(super) struct Bells {
+pub(crate) struct Bells {
     bells: HashMap<u64, Bell>,
     last: u64,
 }
@@ -32,7 +32,7 @@ impl Bell {
 
 impl Bells {
     /// A new bell that rings for `waiting` at once.
-    pub(super) fn hang<'a>(&mut self, waiting: impl Iterator<Item = &'a FunctionKey>) -> (u64, Arc<Notify>) {
+    pub(crate) fn hang<'a>(&mut self, waiting: impl Iterator<Item = &'a FunctionKey>) -> (u64, Arc<Notify>) {
         let mut bell = Bell::default();
         waiting.for_each(|function| bell.ring(function));
         let woken = Arc::clone(&bell.woken);
@@ -41,21 +41,25 @@ impl Bells {
         (self.last, woken)
     }
 
-    pub(super) fn take_down(&mut self, bell: u64) {
+    pub(crate) fn take_down(&mut self, bell: u64) {
         self.bells.remove(&bell);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bells.is_empty()
+    }
+
     /// Tells all listeners that a function has something new.
-    pub(super) fn ring(&mut self, function: &FunctionKey) {
+    pub(crate) fn ring(&mut self, function: &FunctionKey) {
         self.bells.values_mut().for_each(|bell| bell.ring(function));
     }
 
     /// Makes all listeners look at the time again.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         self.bells.values().for_each(|bell| bell.woken.notify_one());
     }
 
-    pub(super) fn take(&mut self, bell: u64) -> Option<FunctionKey> {
+    pub(crate) fn take(&mut self, bell: u64) -> Option<FunctionKey> {
         let bell = self.bells.get_mut(&bell)?;
         let function = bell.order.pop_front()?;
         bell.rung.remove(&function);
