@@ -1,6 +1,8 @@
 //! Blobs as files of one folder, for the local shape.
 
+mod age;
 mod errors;
+mod lock;
 mod read;
 mod tidy;
 mod upload;
@@ -11,10 +13,12 @@ use errors::Doing;
 use eventflow_domain::ports::{BlobInfo, Blobs, ByteStream};
 use eventflow_domain::{ArtifactDigest, Error, Result, Timestamp};
 use futures::stream::{BoxStream, StreamExt};
+use lock::{Alone, Locks};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
+use std::io;
 use std::path::PathBuf;
 use upload::Upload;
 use uuid::Uuid;
@@ -40,11 +44,14 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct FolderBlobs {
     store: LocalFileSystem,
+    /// Of the ages: held where a blob is found old and removed, and where one becomes young. Neither may come into the
+    /// other.
+    locks: Locks,
 }
 
 impl FolderBlobs {
-    /// Opens a folder, or makes it (mode 0700), and removes what interrupted puts left there: the caller must be
-    /// the folder's only user.
+    /// Opens a folder, or makes it (mode 0700). Processes of one machine may share it; the first of them removes what
+    /// interrupted puts left there.
     pub async fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         Self::open_with(folder, Options::default()).await
     }
@@ -52,14 +59,29 @@ impl FolderBlobs {
     /// The same with other options than the default.
     pub async fn open_with(folder: impl Into<PathBuf>, options: Options) -> Result<Self> {
         let folder = folder.into();
-        let opened = tokio::task::spawn_blocking(move || tidy::open(&folder).map(|()| folder)).await;
-        let folder = opened
+        let opened =
+            tokio::task::spawn_blocking(move || Locks::open(&folder).map(|locks| (folder, locks))).await;
+        let (folder, locks) = opened
             .map_err(|broken| Error::internal("open the blob folder", broken))?
             .map_err(|cause| Error::internal("open the blob folder", cause))?;
         let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|cause| errors::of(Doing("open the blob folder"), cause))?
             .with_fsync(options.fsync);
-        Ok(Self { store })
+        Ok(Self { store, locks })
+    }
+
+    fn file(&self, key: &str) -> Result<PathBuf> {
+        let path = self.store.path_to_filesystem(&key::parse(key)?);
+        path.map_err(|cause| errors::of(Doing("find a blob"), cause))
+    }
+
+    async fn alone(&self) -> Result<Alone> {
+        self.locks.alone().await.map_err(|cause| match cause.kind() {
+            io::ErrorKind::TimedOut => {
+                Error::unavailable("another process keeps the ages of blobs locked").with_cause(cause)
+            }
+            _ => Error::internal("lock the ages of blobs", cause),
+        })
     }
 
     async fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -81,6 +103,7 @@ impl Blobs for FolderBlobs {
         let size = upload::all(&self.store, &incoming, upload).await?;
         let digest = ArtifactDigest::from_bytes(hash.finalize().into());
         // Over one that is there already too: the same bytes, and young again for the collection.
+        let _alone = self.alone().await?;
         self.rename(&incoming, &key::parse(&format!("artifacts/{}", digest.hex()))?).await?;
         Ok((digest, size))
     }
@@ -91,6 +114,19 @@ impl Blobs for FolderBlobs {
         Ok((found.meta.size, read::stream(found)))
     }
 
+    async fn touch(&self, key: &str) -> Result<()> {
+        let file = self.file(key)?;
+        let alone = self.alone().await?;
+        age::renew(file, alone).await.map_err(|cause| errors::of_file("touch a blob", key, cause))
+    }
+
+    async fn delete_older(&self, key: &str, than: Timestamp) -> Result<bool> {
+        let file = self.file(key)?;
+        let alone = self.alone().await?;
+        let removed = age::remove_older(file, than, alone).await;
+        removed.map_err(|cause| errors::of_file("delete a blob", key, cause))
+    }
+
     async fn delete(&self, key: &str) -> Result<()> {
         match self.store.delete(&key::parse(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -99,7 +135,7 @@ impl Blobs for FolderBlobs {
     }
 
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<BlobInfo>>> {
-        let prefix = match prefix.trim_end_matches('/') {
+        let prefix = match key::parse_prefix(prefix)? {
             "" => None,
             prefix => Some(key::parse(prefix)?),
         };

@@ -16,6 +16,15 @@ pub(crate) fn parse(key: &str) -> Result<Path> {
     Path::parse(key).map_err(|cause| invalid(key, Some(cause)))
 }
 
+/// A prefix of whole segments, without a slash at its end; empty for all keys.
+pub(crate) fn parse_prefix(prefix: &str) -> Result<&str> {
+    let prefix = prefix.trim_end_matches('/');
+    if !prefix.is_empty() {
+        parse(prefix)?;
+    }
+    Ok(prefix)
+}
+
 fn is_segment(segment: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)

@@ -1,9 +1,9 @@
 //! From the errors of the object store to ours.
 
-use eventflow_domain::{Error, ErrorKind};
+use crate::errors::{full, not_found};
+use eventflow_domain::Error;
 use std::error::Error as _;
 use std::io;
-use std::time::Duration;
 
 /// Completes "failed to …".
 #[derive(Debug, Clone, Copy)]
@@ -11,13 +11,7 @@ pub(super) struct Doing(pub(super) &'static str);
 
 pub(super) fn of(doing: Doing, cause: object_store::Error) -> Error {
     if is_full(&cause) {
-        return Error::new(
-            ErrorKind::Unavailable,
-            "StorageFull",
-            "no space is left to store payloads and results",
-        )
-        .with_retry_after(Duration::from_secs(30))
-        .with_cause(cause);
+        return full().with_cause(cause);
     }
     Error::internal(doing.0, cause)
 }
@@ -25,10 +19,16 @@ pub(super) fn of(doing: Doing, cause: object_store::Error) -> Error {
 /// The same where a blob that is not there is the caller's news.
 pub(super) fn of_key(doing: Doing, key: &str, cause: object_store::Error) -> Error {
     match cause {
-        object_store::Error::NotFound { .. } => {
-            Error::new(ErrorKind::NotFound, "BlobNotFound", format!("blob {key} does not exist"))
-        }
+        object_store::Error::NotFound { .. } => not_found(key),
         cause => of(doing, cause),
+    }
+}
+
+/// The same of a blob's own file.
+pub(super) fn of_file(doing: &'static str, key: &str, cause: io::Error) -> Error {
+    match cause.kind() {
+        io::ErrorKind::NotFound => not_found(key),
+        _ => Error::internal(doing, cause),
     }
 }
 

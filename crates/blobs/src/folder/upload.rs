@@ -1,9 +1,10 @@
 //! Writing a stream under a key: all of it or nothing.
 
 use super::errors::{self, Doing};
+use crate::body::{interrupted, too_large};
 use bytes::Bytes;
+use eventflow_domain::Result;
 use eventflow_domain::ports::ByteStream;
-use eventflow_domain::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
@@ -84,15 +85,4 @@ async fn part(upload: &mut Upload<'_>, size: &mut u64) -> Result<(PutPayload, bo
         chunks.push(chunk);
     }
     Ok((chunks.into_iter().collect(), true))
-}
-
-/// `seen` is where reading stopped, not the size of it all.
-fn too_large(limit: u64, seen: u64) -> Error {
-    Error::new(ErrorKind::TooLarge, "TooLarge", format!("more than the {limit} bytes allowed"))
-        .with_metadata("limit", limit)
-        .with_metadata("size", seen)
-}
-
-fn interrupted(cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Cancelled, "BodyInterrupted", "the bytes to store ended early").with_cause(cause)
 }

@@ -1,6 +1,8 @@
 //! The contract against a folder, and what is its own.
 
+use crate::shared;
 use eventflow_blobs::FolderBlobs;
+use eventflow_domain::Timestamp;
 use eventflow_domain::ports::Blobs;
 use eventflow_testkit::contract::blobs::{arriving, keys, pattern, read};
 use futures::StreamExt;
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 async fn folder() -> (Arc<dyn Blobs>, TempDir) {
     let home = TempDir::new().expect("a folder");
@@ -58,6 +61,67 @@ async fn opening_removes_what_interrupted_puts_left_and_nothing_else() {
     assert_eq!(read(&blobs, "payloads/whole").await, b"whole");
 }
 
+/// Two values on one folder, as of two processes.
+async fn both() -> (FolderBlobs, FolderBlobs, TempDir) {
+    let home = TempDir::new().expect("a folder");
+    let open = || async { FolderBlobs::open(home.path()).await.expect("open") };
+    (open().await, open().await, home)
+}
+
+#[tokio::test]
+async fn opening_spares_what_others_are_putting() {
+    let (one, _, home) = both().await;
+    let more = || futures::stream::once(tokio::time::sleep(Duration::from_millis(500)));
+    let late = |bytes: &[u8]| {
+        let rest = bytes.to_vec();
+        let rest = more().map(move |()| Ok(rest.clone().into()));
+        arriving(&pattern(3 << 20), 1 << 16).chain(rest).boxed()
+    };
+    let open = async {
+        while files(home.path()).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        FolderBlobs::open(home.path()).await.expect("open");
+        assert_eq!(files(home.path()).len(), 2);
+    };
+    let (put, artifact, ()) = tokio::join!(
+        one.put("payloads/x", late(b"end"), u64::MAX),
+        one.put_artifact(late(b"end"), u64::MAX),
+        open
+    );
+    assert_eq!(put.expect("put"), (3 << 20) + 3);
+    assert_eq!(artifact.expect("put").1, (3 << 20) + 3);
+}
+
+#[tokio::test]
+async fn ages_are_acted_on_by_one_process_at_a_time() {
+    let (blobs, _, home) = both().await;
+    let (digest, _) = blobs.put_artifact(arriving(b"code", 4), 4).await.expect("put");
+    let key = format!("artifacts/{}", digest.hex());
+    let other = fs::File::open(home.path().join("Ages")).expect("a folder");
+    other.lock().expect("locked");
+    let wait = Duration::from_millis(100);
+    assert!(timeout(wait, blobs.touch(&key)).await.is_err(), "it waits for the other");
+    assert!(timeout(wait, blobs.delete_older(&key, Timestamp::default())).await.is_err(), "it waits");
+    assert!(timeout(wait, blobs.put_artifact(arriving(b"code", 4), 4)).await.is_err(), "it waits");
+    shared::unavailable(Duration::from_secs(10), "touch", blobs.touch(&key)).await;
+    other.unlock().expect("unlocked");
+    blobs.touch(&key).await.expect("there");
+    assert!(!blobs.delete_older(&key, Timestamp::default()).await.expect("fine"));
+}
+
+#[tokio::test]
+async fn a_touch_holds_against_the_collection_of_another_process() {
+    let (one, other, _home) = both().await;
+    shared::a_touch_holds_against_the_collection_of_another(&one, &other).await;
+}
+
+#[tokio::test]
+async fn an_artifact_uploaded_again_holds_against_the_collection_of_another_process() {
+    let (one, other, _home) = both().await;
+    shared::an_artifact_uploaded_again_holds_against_a_collection(&one, &other).await;
+}
+
 #[tokio::test]
 async fn what_is_being_put_is_not_listed() {
     let (blobs, _home) = folder().await;
@@ -67,7 +131,7 @@ async fn what_is_being_put_is_not_listed() {
         Box::pin(async { artifact.await.map(|(_, size)| size) })
     }];
     for put in &mut puts {
-        assert!(tokio::time::timeout(Duration::from_millis(300), put).await.is_err());
+        assert!(timeout(Duration::from_millis(300), put).await.is_err());
     }
     assert!(keys(&*blobs, "").await.is_empty());
 }

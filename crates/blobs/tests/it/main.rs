@@ -2,3 +2,6 @@
 
 mod folder;
 mod fsync;
+mod postgres;
+mod s3;
+mod shared;
