@@ -19,6 +19,8 @@ pub struct Config {
     pub max_waiting: usize,
     /// How long a claim lasts unless it is renewed; renewed every third of it.
     pub lease: Duration,
+    /// How long this process's share of a function's bound lasts unless it is renewed; renewed every third of it.
+    pub slot_lease: Duration,
     /// No other process works on this store: at start every other worker is dead.
     pub sole: bool,
     /// What a runtime gets beyond start deadline and timeout before the dispatcher ends the run itself.
@@ -60,6 +62,7 @@ impl Default for Config {
             claim_batch: 64,
             max_waiting: 10_000,
             lease: Duration::from_secs(30),
+            slot_lease: Duration::from_secs(10),
             sole: true,
             backstop: Duration::from_secs(10),
             record_start_after: Duration::from_millis(100),

@@ -45,7 +45,7 @@ impl Core {
     pub(crate) fn new(ports: Ports, config: Config, relay: Wake) -> Self {
         Self {
             worker: WorkerId::generate("dispatcher"),
-            slots: Slots::new(&config, Arc::clone(&ports.registry)),
+            slots: Slots::new(&config, Arc::clone(&ports.registry), ports.slots.is_some()),
             leases: Leases::default(),
             recorder: Recorder::new(config.record_buffer, config.record_flush),
             logs: LogWriter::new(&ports, &config),

@@ -4,11 +4,14 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::ports::Ports;
 use crate::relay::{Relay, Wake};
-use crate::{functions, proxy, scheduler, sweeper, sync};
+use crate::{accept, functions, proxy, scheduler, shares, sweeper, sync};
 use async_trait::async_trait;
 use eventflow_domain::Result;
 use eventflow_domain::ids::WorkerId;
-use eventflow_domain::ports::{HttpRequest, HttpResponse, Invoker, ProxyCall, SyncAnswer, SyncCall};
+use eventflow_domain::lifecycle::State;
+use eventflow_domain::ports::{
+    Accepted, HttpRequest, HttpResponse, Invoker, NewInvocation, ProxyCall, SyncAnswer, SyncCall,
+};
 use eventflow_lifecycle::{Handle, OnExit};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +41,7 @@ impl Dispatcher {
     /// Nothing runs before [`Dispatcher::start`].
     pub fn new(ports: Ports, config: Config) -> Arc<Self> {
         let (store, bus) = (Arc::clone(&ports.store), Arc::clone(&ports.bus));
-        let relay = Arc::new(Relay::new(store, bus, Arc::clone(&ports.clock), ports.metrics.clone()));
+        let relay = Arc::new(Relay::new(store, bus, Arc::clone(&ports.clock)));
         let core = Arc::new(Core::new(ports, config, relay.handle()));
         Arc::new(Self { core, relay })
     }
@@ -68,6 +71,9 @@ impl Dispatcher {
             let (store, stop) = (&keeper.ports.store, keeper.stop.clone());
             keeper.leases.keep(store, &keeper.worker, keeper.config.lease, stop).await;
         });
+        if let Some(store) = core.ports.slots.clone() {
+            tasks.spawn("slots", OnExit::Shutdown, shares::keep(Arc::clone(core), store));
+        }
         let hearer = Arc::clone(core);
         tasks.spawn("cancels", OnExit::Shutdown, async move {
             hearer.leases.hear(&hearer.ports.bus, hearer.stop.clone()).await;
@@ -87,6 +93,15 @@ impl Dispatcher {
         tasks.spawn("lost leases", OnExit::Shutdown, sweeper::leases(Arc::clone(core)));
         tasks.spawn("queues", OnExit::Shutdown, sweeper::queues(Arc::clone(core)));
         tasks.spawn("retention", OnExit::Shutdown, sweeper::retention(Arc::clone(core)));
+    }
+
+    /// Accepts a call whose worker may be this process: durable when it returns, with the state that was committed.
+    ///
+    /// It wakes the relay and tells the change itself. Where a slot is free and nothing of the function waits, the
+    /// call is committed as RUNNING under this worker's lease and starts at once, which saves a commit and the way
+    /// over the bus; else it is QUEUED. Errors are those of `InvocationStore::accept`.
+    pub async fn accept(&self, new: NewInvocation) -> Result<(Accepted, State)> {
+        accept::accept(&self.core, new).await
     }
 
     /// To be woken after every accept, so that the call is published at once.
@@ -125,6 +140,7 @@ async fn shutdown(core: &Arc<Core>, grace: Duration) {
     drop(tokio::time::timeout(LAST_WRITES, core.logs.flush()).await);
     drop(tokio::time::timeout(LAST_WRITES, core.recorder.flushed()).await);
     core.stop.cancel();
+    drop(tokio::time::timeout(LAST_WRITES, shares::leave(core)).await);
     for runtime in &core.ports.runtimes {
         runtime.shutdown().await;
     }

@@ -7,7 +7,7 @@ use eventflow_domain::error::Chain;
 use eventflow_domain::function::{Condition, ConditionStatus, Function, Readiness};
 use eventflow_domain::ids::FunctionUid;
 use eventflow_domain::lifecycle::State;
-use eventflow_domain::ports::RegistryEvent;
+use eventflow_domain::ports::{Live, RegistryEvent};
 use eventflow_domain::spec::RuntimeKind;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -157,7 +157,10 @@ pub(crate) async fn cancel_calls(core: &Core, uid: FunctionUid) -> Result<()> {
     loop {
         let touched = core.ports.store.cancel_function(uid, BATCH).await?;
         for record in touched.iter().filter(|record| record.state == State::Running) {
-            core.leases.cancel(record.invocation);
+            if !core.leases.cancel(record.invocation) {
+                // It runs in another dispatcher, which may hear of the delete later.
+                core.ports.bus.announce(Live::CancelRequested { invocation: record.invocation });
+            }
         }
         let ended: Vec<_> = touched.iter().filter(|record| record.state.is_terminal()).cloned().collect();
         core.tell_swept(&ended);

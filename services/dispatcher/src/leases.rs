@@ -49,11 +49,14 @@ impl Leases {
         self.held.lock().len()
     }
 
-    /// A cancel is wished of a call that runs here, or elsewhere.
-    pub(crate) fn cancel(&self, id: InvocationId) {
-        if let Some((_, control)) = self.held.lock().get(&id) {
+    /// A cancel is wished of a call. Whether it runs here.
+    pub(crate) fn cancel(&self, id: InvocationId) -> bool {
+        let held = self.held.lock();
+        let run = held.get(&id);
+        if let Some((_, control)) = run {
             control.cut(Cut::Cancelled);
         }
+        run.is_some()
     }
 
     /// Every run is to be given back.
@@ -87,7 +90,8 @@ impl Leases {
         }
     }
 
-    async fn renew(
+    /// Renews all that are held; says to each run whether it may go on.
+    pub(crate) async fn renew(
         &self,
         store: &Arc<dyn Store>,
         worker: &WorkerId,

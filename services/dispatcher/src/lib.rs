@@ -6,12 +6,15 @@
 //!  Invoker::call ──────────────────────┘                   ▼ │ cut: cancelled, released, lease gone
 //!  Invoker::proxy ─────────────────────┘                runtime   ◀── leases
 //!
+//!  shares: of each function's bound, what this process may run, where there are several
+//!  accept: a call for which a slot is free is committed as running, and skips outbox, bus and claim
 //!  beside it: sweeper (lost leases, forgotten calls, retention) · functions (prepare, delete) · logs · recorder
 //! ```
 //!
 //! It works over ports only and keeps nothing that the store does not know: a process that dies loses time, not
 //! calls. It is no API: who may call what was decided before.
 
+mod accept;
 mod attempt;
 mod backoff;
 mod budget;
@@ -29,9 +32,12 @@ pub mod relay;
 mod ring;
 mod scheduler;
 mod settle;
+mod shares;
 mod slots;
 mod sweeper;
 mod sync;
+#[cfg(test)]
+mod virtual_time;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Status};

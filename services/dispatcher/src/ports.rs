@@ -1,7 +1,7 @@
 //! What the dispatcher needs of the world.
 
 use eventflow_domain::RuntimeKind;
-use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Runtime, Store};
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Runtime, SlotStore, Store};
 use eventflow_telemetry::Metrics;
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Ports {
     pub store: Arc<dyn Store>,
+    /// Where dispatchers share the bounds of functions; `None` where this is the only one.
+    pub slots: Option<Arc<dyn SlotStore>>,
     pub bus: Arc<dyn Bus>,
     pub registry: Arc<dyn FunctionRegistry>,
     pub blobs: Arc<dyn Blobs>,

@@ -110,7 +110,10 @@ fn no_answer(passage: &Passage, failure: &Failure) -> Error {
         Reason::Timeout | Reason::StartDeadline => ErrorKind::Deadline,
         _ => ErrorKind::Unavailable,
     };
+    let call = &passage.work().invocation;
     Error::new(kind, "FunctionFailed", failure.message.clone())
-        .with_metadata("reason", failure.reason)
-        .with_metadata("invocation", passage.work().invocation.id)
+        .with_metadata("functionReason", failure.reason)
+        .with_metadata("invocationId", call.id)
+        .with_metadata("version", call.version)
+        .with_metadata("attempt", call.lifecycle.attempts)
 }

@@ -5,7 +5,7 @@ use eventflow_domain::error::Chain;
 use eventflow_domain::ports::{Bus, Clock, Message, Store};
 use eventflow_domain::{Result, Timestamp};
 use eventflow_telemetry::names::SPAN_PUBLISH;
-use eventflow_telemetry::{Metrics, propagation};
+use eventflow_telemetry::propagation;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tracing::field::Empty;
 /// Rows published at once.
 const BATCH: u32 = 500;
 /// Longest pause between two looks into the outbox, whatever is known of the next due time.
-const POLL: Duration = Duration::from_secs(1);
+pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// How long published rows may stay, so that their removal does not take the next commit from the claims it is for.
 const LINGER: Duration = Duration::from_millis(3);
 /// Published rows that are removed at once, because others wait behind them.
@@ -47,7 +47,6 @@ pub struct Relay {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
-    metrics: Metrics,
     wake: Wake,
 }
 
@@ -60,8 +59,8 @@ struct Sent {
 }
 
 impl Relay {
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
-        Self { store, bus, clock, metrics, wake: Wake::default() }
+    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, bus, clock, wake: Wake::default() }
     }
 
     pub fn handle(&self) -> Wake {
@@ -103,9 +102,6 @@ impl Relay {
             let there = u32::try_from(sent.seqs.len()).unwrap_or(u32::MAX);
             let mut rows = self.store.outbox_due(BATCH.saturating_add(there)).await?;
             rows.retain(|row| !sent.seqs.contains(&row.seq));
-            // In the order of their due times.
-            let lag = rows.first().map(|oldest| self.clock.now().since(oldest.due_at));
-            self.metrics.set_outbox_lag(lag.unwrap_or_default());
             if rows.is_empty() {
                 return self.pause(sent).await;
             }

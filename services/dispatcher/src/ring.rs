@@ -3,7 +3,14 @@
 //!
 //! A function is *in the ring* when it has work, is not paused and is below its bound. Its turn lets it start up to
 //! `quantum` calls; what a turn could not start because the process was full is kept for when slots come free.
+//! Where all dispatchers share a function's bound, its part of that bounds it here.
 
+mod share;
+
+pub(crate) use share::Round;
+
+use eventflow_domain::FunctionUid;
+use share::Share;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -11,6 +18,7 @@ use std::hash::Hash;
 #[derive(Debug)]
 struct Lane<W> {
     limit: usize,
+    share: Share,
     paused: bool,
     running: usize,
     /// Sync calls that wait for a slot, oldest first.
@@ -31,12 +39,23 @@ impl<W> Lane<W> {
         !self.waiting.is_empty() || (self.queued && !self.fetching)
     }
 
+    /// How many may run at once here.
+    fn bound(&self) -> usize {
+        self.limit.min(self.share.bound())
+    }
+
     fn may_start(&self) -> bool {
-        !self.paused && self.running < self.limit && self.has_work()
+        !self.paused && self.running < self.bound() && self.has_work()
     }
 
     fn is_idle(&self) -> bool {
-        self.running == 0 && self.waiting.is_empty() && !self.queued && !self.fetching
+        let has_none = self.running == 0 && self.waiting.is_empty() && !self.queued && !self.fetching;
+        has_none && self.share.is_empty()
+    }
+
+    /// Its calls are as many as they are now.
+    fn saw(&mut self) {
+        self.share.saw(self.running + self.waiting.len());
     }
 }
 
@@ -55,8 +74,11 @@ pub(crate) struct Ring<K, W> {
     lanes: HashMap<K, Lane<W>>,
     order: VecDeque<K>,
     free: usize,
+    total: usize,
     quantum: usize,
     batch: usize,
+    /// A function came to lack slots that others may have.
+    hurry: bool,
 }
 
 /// A waiter that may have given up.
@@ -67,7 +89,9 @@ pub(crate) trait Waiter {
 impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
     pub(crate) fn new(slots: usize, quantum: usize, batch: usize) -> Self {
         let (quantum, batch) = (quantum.max(1), batch.max(1));
-        Self { lanes: HashMap::new(), order: VecDeque::new(), free: slots.max(1), quantum, batch }
+        let total = slots.max(1);
+        let (lanes, order) = (HashMap::new(), VecDeque::new());
+        Self { lanes, order, free: total, total, quantum, batch, hurry: false }
     }
 
     /// Slots that nobody holds.
@@ -79,10 +103,11 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
         self.lanes.contains_key(key)
     }
 
-    /// Bound and pause of a function, as declared now.
-    pub(crate) fn declare(&mut self, key: &K, limit: usize, paused: bool) {
+    /// Bound and pause of a function, as declared now; `shared` = under which id the bound is shared, if it is.
+    pub(crate) fn declare(&mut self, key: &K, limit: usize, paused: bool, shared: Option<FunctionUid>) {
         let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
             limit,
+            share: Share::default(),
             paused,
             running: 0,
             waiting: VecDeque::new(),
@@ -93,6 +118,10 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
             in_ring: false,
             bus_first: false,
         });
+        lane.share.declare(shared);
+        if limit < lane.limit {
+            lane.share.lowered();
+        }
         (lane.limit, lane.paused) = (limit.max(1), paused);
         self.enter(key);
     }
@@ -100,18 +129,31 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
     /// Takes a slot at once, unless somebody waits for one.
     pub(crate) fn try_take(&mut self, key: &K) -> bool {
         let Some(lane) = self.lanes.get_mut(key) else { return false };
-        if self.free == 0 || !self.order.is_empty() || lane.paused || lane.running >= lane.limit {
+        if self.free == 0 || !self.order.is_empty() || lane.paused {
             return false;
         }
-        self.free -= 1;
-        lane.running += 1;
-        true
+        // Also where it is refused: it may be asked for before the call comes again.
+        lane.share.saw(lane.running + 1);
+        let takes = lane.running < lane.bound();
+        if takes {
+            self.free -= 1;
+            lane.running += 1;
+        } else {
+            self.hurry |= lane.lacks(self.batch, self.total);
+        }
+        takes
+    }
+
+    /// Whether a call that comes now would overtake none of its function.
+    pub(crate) fn is_quiet(&self, key: &K) -> bool {
+        self.lanes.get(key).is_some_and(|lane| !lane.queued && !lane.fetching && lane.waiting.is_empty())
     }
 
     /// A sync call waits.
     pub(crate) fn wait(&mut self, key: &K, waiter: W) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.waiting.push_back(waiter);
+            lane.saw();
         }
         self.enter(key);
     }
@@ -161,10 +203,9 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
     }
 
     fn enter(&mut self, key: &K) {
-        if let Some(lane) = self.lanes.get_mut(key)
-            && !lane.in_ring
-            && lane.may_start()
-        {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        self.hurry |= lane.lacks(self.batch, self.total);
+        if !lane.in_ring && lane.may_start() {
             lane.in_ring = true;
             self.order.push_back(key.clone());
         }
@@ -219,19 +260,22 @@ impl<W: Waiter> Lane<W> {
         if !self.may_start() {
             return None;
         }
-        if self.deficit == 0 {
+        // What was left of a larger share, granted while nobody else had work, is not held against one who came.
+        if self.deficit == 0 || self.deficit > share {
             self.deficit = share;
         }
-        let slots = self.deficit.min(free).min(self.limit - self.running);
+        let slots = self.deficit.min(free).min(self.bound() - self.running);
         let fetchable = self.queued && !self.fetching;
         let reserved = usize::from(fetchable && (slots > 1 || self.bus_first));
         let sync = self.waiting.len().min(slots - reserved);
         let fetch = if fetchable { slots - sync } else { 0 };
         self.bus_first = fetch == 0;
         self.fetching |= fetch > 0;
+        let waiting = self.waiting.drain(..sync).collect();
         self.running += sync + fetch;
+        self.saw();
         self.deficit -= sync + fetch;
-        Some((self.waiting.drain(..sync).collect(), fetch))
+        Some((waiting, fetch))
     }
 }
 

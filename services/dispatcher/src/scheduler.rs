@@ -1,15 +1,15 @@
 //! Bus → claim → run, in the order of the ring.
 
-use crate::attempt::{Work, carry_out};
+use crate::accept::run_leased;
+use crate::attempt::Work;
 use crate::backoff::Backoff;
 use crate::core::Core;
 use crate::functions;
-use crate::settle::settle;
 use crate::slots::{Pull, Slot};
 use eventflow_domain::error::Chain;
 use eventflow_domain::function::FunctionKey;
 use eventflow_domain::lifecycle::Refused;
-use eventflow_domain::ports::{Claim, ClaimRequest, Delivery, Lease};
+use eventflow_domain::ports::{Claim, ClaimRequest, Delivery};
 use eventflow_domain::spec::QueuePolicy;
 use eventflow_domain::{Invocation, Result};
 use futures::StreamExt as _;
@@ -143,20 +143,12 @@ fn request(core: &Core, delivery: &Delivery) -> ClaimRequest {
     ClaimRequest { invocation: delivery.message.invocation, max_age }
 }
 
-/// One claimed attempt, from its start to its settle.
+/// One claimed attempt; its message is acked once it is settled.
 async fn run_claimed(core: Arc<Core>, delivery: Delivery, invocation: Box<Invocation>, slot: Slot) {
     core.changed(invocation.id, &invocation.function, invocation.state());
     let in_flight = core.ports.metrics.function(&invocation.function).run();
-    let lease = Lease { invocation: invocation.id, epoch: invocation.lifecycle.epoch };
     let work = Work::delivered(&core, invocation, delivery.message.trace);
-    let hold = core.leases.hold(lease, Arc::clone(&work.control));
-    let finish = carry_out(&core, &work).await;
-    if work.logs.close() {
-        // The lines are readable when the record says the attempt ended. If not, the writer tries again.
-        work.logs.flush().await;
-    }
-    settle(&core, &work, &finish, false).await;
-    drop(hold);
+    run_leased(&core, work).await;
     ack(&core, vec![delivery]).await;
     drop((in_flight, slot));
 }

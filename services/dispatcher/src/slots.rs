@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 #[derive(Debug)]
-struct Waiting(oneshot::Sender<Slot>);
+pub(crate) struct Waiting(oneshot::Sender<Slot>);
 
 impl Waiter for Waiting {
     fn is_gone(&self) -> bool {
@@ -45,7 +45,7 @@ pub(crate) struct Pull {
 
 impl Drop for Pull {
     fn drop(&mut self) {
-        self.home.ring.lock().fetched(&self.function, self.word, self.empty);
+        self.home.touch(|ring| ring.fetched(&self.function, self.word, self.empty));
         self.home.due.notify_one();
     }
 }
@@ -58,15 +58,24 @@ pub(crate) struct Slots {
     waiting: AtomicUsize,
     max_waiting: usize,
     default_concurrency: u32,
+    /// Whether all dispatchers share the bounds of functions.
+    shared: bool,
     registry: Arc<dyn FunctionRegistry>,
     /// A turn may be due.
     due: Notify,
+    /// A function lacks slots that others may have.
+    lacks: Notify,
     /// The last slot came back.
     idle: Notify,
 }
 
 impl Slots {
-    pub(crate) fn new(config: &crate::Config, registry: Arc<dyn FunctionRegistry>) -> Arc<Self> {
+    /// `shared`: slots are to be granted first, as [`crate::shares`] does.
+    pub(crate) fn new(
+        config: &crate::Config,
+        registry: Arc<dyn FunctionRegistry>,
+        shared: bool,
+    ) -> Arc<Self> {
         let total = config.slots.max(1);
         Arc::new(Self {
             ring: Mutex::new(Ring::new(total, config.quantum, config.claim_batch)),
@@ -74,8 +83,10 @@ impl Slots {
             waiting: AtomicUsize::new(0),
             max_waiting: config.max_waiting,
             default_concurrency: config.default_concurrency,
+            shared,
             registry,
             due: Notify::new(),
+            lacks: Notify::new(),
             idle: Notify::new(),
         })
     }
@@ -88,32 +99,59 @@ impl Slots {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The bound of a function and whether it is paused; a deleted one may end what it has.
-    fn declared(&self, function: Option<&Function>) -> (usize, bool) {
+    /// Declares a function, or one that is not known: a deleted one may end what it has.
+    fn declare(&self, ring: &mut Ring<FunctionKey, Waiting>, key: &FunctionKey, function: Option<&Function>) {
         let limit =
             function.and_then(|function| function.spec.concurrency).unwrap_or(self.default_concurrency);
-        (limit as usize, function.is_some_and(|function| function.paused && !function.deleting))
+        let paused = function.is_some_and(|function| function.paused && !function.deleting);
+        let shared = function.filter(|_| self.shared).map(|function| function.uid);
+        ring.declare(key, limit as usize, paused, shared);
+    }
+
+    /// Every change of the ring: who lacks slots then is heard.
+    pub(crate) fn touch<T>(&self, change: impl FnOnce(&mut Ring<FunctionKey, Waiting>) -> T) -> T {
+        let (changed, lacks) = {
+            let mut ring = self.ring.lock();
+            (change(&mut ring), ring.take_hurry())
+        };
+        if lacks {
+            self.lacks.notify_one();
+        }
+        changed
     }
 
     /// Runs `change` on the ring, which knows the function then.
     fn with<T>(&self, key: &FunctionKey, change: impl FnOnce(&mut Ring<FunctionKey, Waiting>) -> T) -> T {
-        let mut ring = self.ring.lock();
-        if !ring.knows(key) {
-            let (limit, paused) = self.declared(self.registry.get(key).as_deref());
-            ring.declare(key, limit, paused);
-        }
-        change(&mut ring)
+        self.touch(|ring| {
+            if !ring.knows(key) {
+                self.declare(ring, key, self.registry.get(key).as_deref());
+            }
+            change(ring)
+        })
     }
 
     /// A function changed: its bound, its pause.
     pub(crate) fn changed(&self, function: &Function) {
-        let mut ring = self.ring.lock();
-        if ring.knows(&function.key) {
-            let (limit, paused) = self.declared(Some(function));
-            ring.declare(&function.key, limit, paused);
-            drop(ring);
+        let known = self.touch(|ring| {
+            let known = ring.knows(&function.key);
+            if known {
+                self.declare(ring, &function.key, Some(function));
+            }
+            known
+        });
+        if known {
             self.due.notify_one();
         }
+    }
+
+    /// A function lacks slots that others may have.
+    pub(crate) async fn lacks(&self) {
+        self.lacks.notified().await;
+    }
+
+    /// Turns may be due that were not before.
+    pub(crate) fn granted(&self) {
+        self.due.notify_one();
     }
 
     /// The bus has messages of this function.
@@ -125,6 +163,12 @@ impl Slots {
     /// A slot, if one is free and nobody waits for it.
     pub(crate) fn try_acquire(self: &Arc<Self>, key: &FunctionKey) -> Option<Slot> {
         self.with(key, |ring| ring.try_take(key))
+            .then(|| Slot { slots: Arc::clone(self), function: key.clone() })
+    }
+
+    /// A slot, if one is free and no call of this function is known to wait, on the bus or here.
+    pub(crate) fn try_acquire_quiet(self: &Arc<Self>, key: &FunctionKey) -> Option<Slot> {
+        self.with(key, |ring| ring.is_quiet(key) && ring.try_take(key))
             .then(|| Slot { slots: Arc::clone(self), function: key.clone() })
     }
 
@@ -144,10 +188,7 @@ impl Slots {
     }
 
     fn give_back(&self, key: &FunctionKey, slots: usize) {
-        let (due, idle) = {
-            let mut ring = self.ring.lock();
-            (ring.give_back(key, slots), ring.free() == self.total)
-        };
+        let (due, idle) = self.touch(|ring| (ring.give_back(key, slots), ring.free() == self.total));
         if due {
             self.due.notify_one();
         }
@@ -223,7 +264,7 @@ impl Drop for Place<'_> {
         // Those that gave up are skipped at their turn; a paused function has no turn, so its queue is cleared
         // now and then.
         if left == 1 || left.is_multiple_of(64) {
-            self.slots.ring.lock().prune(self.key);
+            self.slots.touch(|ring| ring.prune(self.key));
         }
     }
 }

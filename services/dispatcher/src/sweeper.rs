@@ -8,7 +8,7 @@ use eventflow_domain::error::Chain;
 use eventflow_domain::lifecycle::{Policy, State};
 use eventflow_domain::ports::QueueStats;
 use eventflow_domain::spec::{QueuePolicy, RetryPolicy};
-use eventflow_domain::{FunctionKey, Result, Timestamp};
+use eventflow_domain::{Error, FunctionKey, Result, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +22,32 @@ const RETAIN_ROUNDS: u32 = 50;
 
 /// Lost leases: at once at start, where every other worker is dead, then every `sweep_every`.
 pub(crate) async fn leases(core: Arc<Core>) {
-    let mut others_dead = core.config.sole;
+    let (mut others_dead, mut looked_at) = (core.config.sole, None);
     loop {
-        let swept = sweep(&core, others_dead).await;
-        others_dead &= swept.is_err();
+        let swept = look(&core, looked_at, others_dead).await;
+        if swept.is_ok() {
+            (others_dead, looked_at) = (false, Some(core.ports.clock.now()));
+        }
         if rest(&core, swept, core.config.sweep_every).await.is_none() {
             return;
         }
     }
+}
+
+/// Where the record was out of reach, or this machine asleep, leases of workers that live ran out with those of
+/// the dead. So they are renewed first, and other workers get the time to renew theirs.
+async fn look(core: &Core, last: Option<Timestamp>, others_dead: bool) -> Result<()> {
+    let lease = core.config.lease;
+    let away = last.is_none_or(|last| core.ports.clock.now().since(last) > lease / 2);
+    if away {
+        core.leases.renew(&core.ports.store, &core.worker, lease).await?;
+        if !core.config.sole {
+            core.stop.run_until_cancelled(tokio::time::sleep(lease / 3)).await;
+        }
+    }
+    // What hangs until the record is back must not be the first that it hears.
+    let swept = tokio::time::timeout(lease / 3, sweep(core, others_dead)).await;
+    swept.unwrap_or_else(|_| Err(Error::unavailable("the record does not answer")))
 }
 
 async fn sweep(core: &Core, others_dead: bool) -> Result<()> {

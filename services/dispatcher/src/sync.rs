@@ -157,7 +157,7 @@ async fn existing(core: &Core, record: Box<Invocation>) -> Result<SyncAnswer> {
     if !record.state().is_terminal() {
         let message = format!("invocation {} with this Idempotency-Key has not ended yet", record.id);
         return Err(Error::new(ErrorKind::VersionConflict, "IdempotencyKeyInFlight", message)
-            .with_metadata("invocation", record.id)
+            .with_metadata("invocationId", record.id)
             .with_retry_after(Duration::from_secs(1)));
     }
     let body = match &record.result.body {

@@ -14,7 +14,7 @@ type TestRing = Ring<&'static str, W>;
 fn ring(slots: usize, quantum: usize, functions: &[(&'static str, usize)]) -> TestRing {
     let mut ring = Ring::new(slots, quantum, 64);
     for (name, limit) in functions {
-        ring.declare(name, *limit, false);
+        ring.declare(name, *limit, false, None);
     }
     ring
 }
@@ -73,11 +73,11 @@ fn a_turn_cut_short_by_a_full_process_goes_on_before_the_next() {
 #[test]
 fn nothing_of_a_paused_function_starts_until_it_is_resumed() {
     let mut ring = ring(4, 8, &[("a", 4)]);
-    ring.declare(&"a", 4, true);
+    ring.declare(&"a", 4, true, None);
     ring.queued(&"a");
     ring.wait(&"a", W(1));
     assert!(ring.turn().is_none() && !ring.try_take(&"a"));
-    ring.declare(&"a", 4, false);
+    ring.declare(&"a", 4, false, None);
     let turn = ring.turn().expect("a's turn");
     assert_eq!((turn.waiting, turn.fetch), (vec![W(1)], 3));
 }

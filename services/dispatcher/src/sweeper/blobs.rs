@@ -23,8 +23,8 @@ pub(super) struct Collected {
 /// Removes blobs written before `before` that `in_use` does not know.
 ///
 /// `in_use` answers for each of up to 256 keys, in their order, and must err on the side of `true`. A blob is written
-/// before the record that names it is committed: the age is what protects it meanwhile. Ends at the first error, with
-/// what was removed so far gone; the next run goes on.
+/// before the record that names it is committed, and touched before one more names it: the age is what protects it
+/// meanwhile. Ends at the first error, with what was removed so far gone; the next run goes on.
 pub(super) async fn collect<F, Answer>(blobs: &dyn Blobs, before: Timestamp, in_use: F) -> Result<Collected>
 where
     F: Fn(Vec<BlobKey>) -> Answer + Send + Sync,
@@ -39,16 +39,17 @@ where
                 old.push(blob);
             }
             if old.len() == BATCH {
-                remove_unused(blobs, std::mem::take(&mut old), &in_use, &mut collected).await?;
+                remove_unused(blobs, before, std::mem::take(&mut old), &in_use, &mut collected).await?;
             }
         }
-        remove_unused(blobs, old, &in_use, &mut collected).await?;
+        remove_unused(blobs, before, old, &in_use, &mut collected).await?;
     }
     Ok(collected)
 }
 
 async fn remove_unused<F, Answer>(
     blobs: &dyn Blobs,
+    before: Timestamp,
     old: Vec<BlobInfo>,
     in_use: &F,
     collected: &mut Collected,
@@ -68,8 +69,7 @@ where
     for (blob, used) in old.into_iter().zip(used) {
         if used {
             collected.kept += 1;
-        } else {
-            blobs.delete(&blob.key).await?;
+        } else if blobs.delete_older(&blob.key, before).await? {
             collected.removed += 1;
             collected.bytes += blob.size;
         }

@@ -20,6 +20,23 @@ async fn the_concurrency_of_a_function_is_never_exceeded_by_queued_and_sync_call
 }
 
 #[tokio::test]
+async fn it_is_never_exceeded_by_two_processes_together() {
+    let worlds = World::two().await;
+    let function = worlds[0].apply("shared", |spec| spec.concurrency = Some(3)).await;
+    let queued = worlds[0].accept_all(&function, "sleep 5; ok", 100).await;
+    let wait = Duration::from_secs(20);
+    let calls = (0..60).map(|n| worlds[n % 2].call(World::sync_call(&function, "sleep 5; ok", wait)));
+    for answer in futures::future::join_all(calls).await {
+        answer.expect("an answer");
+    }
+    for id in queued {
+        assert_eq!(worlds[0].ended(id).await.state(), State::Succeeded);
+    }
+    assert_eq!(worlds[0].runtime.0.lock().most[&function.key], 3);
+    assert_eq!(worlds[0].runtime.starts(), 160);
+}
+
+#[tokio::test]
 async fn a_flood_of_one_function_hardly_delays_another() {
     let world = World::with(|config| config.slots = 4).await;
     let (flood, other) = (world.apply("flood", |_| ()).await, world.apply("other", |_| ()).await);

@@ -51,7 +51,7 @@ async fn no_answer_is_an_error_with_the_id_and_a_record() {
     let call = World::proxy_call(&function);
     let id = call.id;
     let error = world.dispatcher.proxy(call, World::request("fail")).await.expect_err("no answer");
-    assert_eq!((error.reason(), &error.metadata()["invocation"]), ("FunctionFailed", &id.to_string()));
+    assert_eq!((error.reason(), &error.metadata()["invocationId"]), ("FunctionFailed", &id.to_string()));
     assert_eq!(world.ended(id).await.failure.expect("why").reason, Reason::ExitCode);
 }
 

@@ -50,13 +50,32 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(change, false).await
+    }
+
+    /// Two processes on one record and one bus.
+    pub(crate) async fn two() -> [Self; 2] {
+        let first = Self::build(|config| config.sole = false, true).await;
+        let second = Self::over(
+            first.ports.clone(),
+            first.runtime.clone(),
+            Arc::clone(&first.store),
+            Arc::clone(&first.folder),
+            first.config.clone(),
+        );
+        [first, second]
+    }
+
+    async fn build(change: impl FnOnce(&mut Config), shared: bool) -> Self {
         let mut config = quick();
         change(&mut config);
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store =
             SqliteStore::open(folder.path(), Arc::clone(&clock), Options::default()).await.expect("a store");
-        let faulty = Faulty::new(Arc::new(store));
+        let store = Arc::new(store);
+        let slots = shared.then(|| Arc::clone(&store) as _);
+        let faulty = Faulty::new(store);
         let store: Arc<dyn Store> = Arc::clone(&faulty) as _;
         let blobs = FolderBlobs::open(folder.path().join("blobs")).await.expect("blobs");
         let registry =
@@ -67,6 +86,7 @@ impl World {
             registry: Arc::new(registry),
             blobs: Arc::new(blobs),
             runtimes: vec![Arc::new(runtime.clone())],
+            slots,
             metrics: Metrics::new(),
             store,
             clock,

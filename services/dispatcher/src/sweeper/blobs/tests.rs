@@ -48,6 +48,19 @@ async fn only_old_blobs_that_nothing_refers_to_are_removed() {
 }
 
 #[tokio::test]
+async fn a_blob_that_is_named_anew_while_it_is_asked_about_stays() {
+    let home = TempDir::new().expect("a folder");
+    let blobs = blobs(&home, &["artifacts/again", "artifacts/unused"], 1).await;
+    let in_use = async |keys: Vec<BlobKey>| {
+        blobs.touch("artifacts/again").await.expect("touched");
+        Ok(vec![false; keys.len()])
+    };
+    let collected = collect(&blobs, BEFORE, in_use).await.expect("collect");
+    assert_eq!(collected, Collected { removed: 1, bytes: 4, kept: 0 });
+    assert_eq!(keys(&blobs, "").await, BTreeSet::from(["artifacts/again".to_owned()]));
+}
+
+#[tokio::test]
 async fn many_blobs_are_asked_about_in_bounded_batches() {
     let home = TempDir::new().expect("a folder");
     let names: Vec<String> =
