@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use eventflow_domain::ports::HttpRequest;
-use eventflow_domain::ports::HttpResponse;
+use eventflow_domain::ports::{ByteStream, HttpRequest, HttpResponse};
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{FunctionName, Invocation, InvocationId, Namespace, Result, State, VersionNumber};
 use eventflow_lifecycle::{CancellationToken, Health};
 use eventflow_telemetry::Metrics;
 use http::{HeaderMap, HeaderValue};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +37,59 @@ pub struct RawInvoke {
 
 #[derive(Debug, Clone)]
 pub enum InvokeAnswer {
-    /// Durable, and still to be done: 202.
-    Accepted { id: InvocationId, state: State },
+    /// Durable, and still to be done: 202. `attempt` is that of the run that goes on; 0 where none has begun.
+    Accepted { id: InvocationId, state: State, version: VersionNumber, attempt: u32 },
     /// Ended; `body` is the function's answer.
     Finished { invocation: Box<Invocation>, body: Bytes },
 }
 
+/// The door of REST. It is asked before a body is read and before anything else of a request is judged; who comes
+/// through is judged again, with all that the request asks for, by what it is for.
+pub trait DoorApi: Debug + Send + Sync {
+    /// Whether such a caller may use the RPC (`/package.Service/Method`) at all: `Unauthenticated`, `Forbidden`.
+    fn admit(&self, rpc: &str, headers: &HeaderMap) -> Result<()>;
+}
+
+/// Bytes that a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Payload,
+    Result,
+}
+
+/// A question for bytes of a record.
+#[derive(Debug, Clone)]
+pub struct RawDownload {
+    pub what: Recorded,
+    /// `None`: wherever the call is.
+    pub namespace: Option<Namespace>,
+    pub id: InvocationId,
+    /// `Authorization`, as it came.
+    pub authorization: Option<HeaderValue>,
+}
+
+/// Bytes of a record, read as they are sent.
+pub struct Download {
+    pub content_type: Option<Arc<str>>,
+    pub size: u64,
+    pub bytes: ByteStream,
+}
+
+impl Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// Payloads and results, streamed: one may have 64 MiB. Authenticates and authorizes.
+#[async_trait]
+pub trait DownloadApi: Debug + Send + Sync {
+    async fn download(&self, request: RawDownload) -> Result<Download>;
+}
+
 /// The hot path: calls a function, the body as it came. Authenticates and authorizes.
 #[async_trait]
-pub trait InvokeApi: Debug + Send + Sync {
+pub trait InvokeApi: DoorApi + DownloadApi {
     async fn invoke(&self, request: RawInvoke) -> Result<InvokeAnswer>;
 }
 

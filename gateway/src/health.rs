@@ -1,7 +1,9 @@
 //! What monitors ask.
 
+use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use axum::routing::get;
 use eventflow_lifecycle::Health;
 use eventflow_telemetry::Metrics;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -39,4 +41,12 @@ pub(crate) fn metrics(metrics: &Metrics, asked: &HeaderMap) -> Response {
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
+}
+
+/// The same three for a port of their own, where monitors ask and nobody else.
+pub fn monitoring(health: Health, metrics: Metrics) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { live() }))
+        .route("/readyz", get(|| async move { ready(&health) }))
+        .route("/metrics", get(|asked: HeaderMap| async move { self::metrics(&metrics, &asked) }))
 }

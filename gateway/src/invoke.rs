@@ -12,7 +12,7 @@ use crate::hop;
 use crate::problem::Problem;
 use crate::transcode::headers::{deadline, deadline_exceeded, idempotency_key};
 use crate::transcode::request::content_type;
-pub(crate) use answer::{INVOCATION_ID, VERSION};
+pub(crate) use answer::{ATTEMPT, INVOCATION_ID, VERSION};
 use axum::body::Body;
 use axum::response::Response;
 use eventflow_domain::{FunctionName, Namespace};
@@ -20,6 +20,9 @@ use eventflow_proto::convert;
 use http::{HeaderMap, Request, header};
 use query::Query;
 use std::sync::Arc;
+
+/// The RPC that the route is.
+pub(crate) const RPC: &str = "/eventflow.v1.FunctionService/InvokeFunction";
 
 /// Where a call goes, from the path.
 #[derive(Debug, Clone)]
@@ -73,7 +76,9 @@ pub(crate) async fn handle(
     let answer = tokio::time::timeout(timeout, call).await.map_err(|_| deadline_exceeded())??;
     drop(held);
     match answer {
-        InvokeAnswer::Accepted { id, state } => answer::accepted(id, state),
+        InvokeAnswer::Accepted { id, state, version, attempt } => {
+            answer::accepted(id, state, version, attempt)
+        }
         InvokeAnswer::Finished { invocation, body } if query.record => answer::record(&invocation, &body),
         InvokeAnswer::Finished { invocation, body } => answer::result(&invocation, body),
     }

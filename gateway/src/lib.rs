@@ -31,7 +31,11 @@ mod transcode;
 
 pub use config::GatewayConfig;
 pub use context::ClientAddress;
-pub use deps::{Deps, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
+pub use deps::{
+    Deps, DoorApi, Download, DownloadApi, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawDownload,
+    RawInvoke, RawProxy, Recorded,
+};
+pub use health::monitoring;
 pub use problem::{Facts, Problem, http_status};
 pub use router::{router, router_for};
 pub use server::{ServerConfig, serve};

@@ -5,9 +5,10 @@
 
 mod status;
 
+use crate::invoke::{ATTEMPT, INVOCATION_ID, VERSION};
 use axum::response::{IntoResponse, Response};
 use eventflow_domain::{Error, ErrorKind, Violation, suggest};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -16,6 +17,10 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 pub use status::http_status;
+
+/// The reason where a function gave no answer of its own. Its metadata names the call: `invocationId`, `version`,
+/// `attempt`, and `functionReason`.
+pub(crate) const FUNCTION_FAILED: &str = "FunctionFailed";
 
 /// What a caller over HTTP is told of an error. Small, since nearly every function here may return one.
 #[derive(Debug, Clone)]
@@ -179,7 +184,11 @@ impl From<Error> for Problem {
             tracing::error!(error = %eventflow_domain::error::Chain(&error), "request failed");
         }
         Self::from(Facts {
-            status: http_status(error.kind()),
+            status: match error.kind() {
+                // The function's fault, not ours: another try goes the same way.
+                ErrorKind::Unavailable if error.reason() == FUNCTION_FAILED => StatusCode::BAD_GATEWAY,
+                kind => http_status(kind),
+            },
             reason: Cow::Borrowed(error.reason()),
             detail: error.message().to_owned(),
             errors: error.field_violations().to_vec(),
@@ -191,6 +200,15 @@ impl From<Error> for Problem {
             retry_after: error.retry_after(),
             allow: None,
         })
+    }
+}
+
+/// Which call a failure is of, in the headers that every answer of a call has.
+fn name_call(problem: &Problem, headers: &mut HeaderMap) {
+    for (fact, name) in [("invocationId", INVOCATION_ID), ("version", VERSION), ("attempt", ATTEMPT)] {
+        if let Some(value) = problem.metadata.get(fact).and_then(|value| HeaderValue::from_str(value).ok()) {
+            headers.insert(name, value);
+        }
     }
 }
 
@@ -210,6 +228,9 @@ impl IntoResponse for Problem {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"eventflow\""));
+        }
+        if self.reason == FUNCTION_FAILED {
+            name_call(&self, headers);
         }
         if let Some(allow) = &self.allow {
             headers.insert(header::ALLOW, allow.clone());

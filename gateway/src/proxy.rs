@@ -5,8 +5,8 @@ mod upgrade;
 use crate::context::Context;
 use crate::deps::{Deps, ProxyAnswer, RawProxy};
 use crate::hop;
-use crate::invoke::{INVOCATION_ID, Target, VERSION};
-use crate::problem::Problem;
+use crate::invoke::{ATTEMPT, INVOCATION_ID, Target, VERSION};
+use crate::problem::{FUNCTION_FAILED, Problem};
 use crate::transcode::call::sandbox;
 use crate::transcode::pattern;
 use axum::body::Body;
@@ -76,6 +76,8 @@ fn respond(
         headers.insert(INVOCATION_ID, id);
     }
     headers.insert(VERSION, HeaderValue::from(version.0));
+    // A request is passed on once: what was streamed away cannot be sent again.
+    headers.insert(ATTEMPT, HeaderValue::from(1));
     let body = match (switches, pending, response.upgraded) {
         (false, ..) => {
             sandbox_beside(&mut headers);
@@ -89,7 +91,7 @@ fn respond(
         }
         (true, ..) => {
             let detail = "the function switched protocols without being asked";
-            return Err(Problem::new(StatusCode::BAD_GATEWAY, "FunctionFailed", detail));
+            return Err(Problem::new(StatusCode::BAD_GATEWAY, FUNCTION_FAILED, detail));
         }
     };
     let mut out = Response::new(body);

@@ -47,8 +47,7 @@ pub fn router_for(
     let upstream = Upstream::new(services.clone(), max_message);
     let config = Arc::new(config);
     let bodies = Bodies::new(&config);
-    let transcoder =
-        Transcoder::new(pool, upstream, bodies.clone(), Arc::clone(&config), deps.draining.clone())?;
+    let transcoder = Transcoder::new(pool, upstream, bodies.clone(), Arc::clone(&config), &deps)?;
     let front = Front {
         invoke: [
             Pattern::parse("/v1/functions/{name}:invoke")?,
@@ -123,11 +122,7 @@ impl Front {
         if *request.method() == Method::POST
             && let Some(target) = self.invoke_target(request.uri().path())
         {
-            let answer = match target {
-                Ok(target) => invoke::handle(&self.deps, &self.config, &self.bodies, target, request).await,
-                Err(problem) => Err(problem),
-            };
-            return labelled(answer, "/v1/functions/{name}:invoke");
+            return labelled(self.invoke(target, request).await, "/v1/functions/{name}:invoke");
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
@@ -143,6 +138,15 @@ impl Front {
                 None => Arc::clone(&self.transcoder).handle(request).await,
             },
         }
+    }
+
+    async fn invoke(
+        &self,
+        target: Result<Target, Problem>,
+        request: http::Request<Body>,
+    ) -> Result<Response, Problem> {
+        self.deps.invoke.admit(invoke::RPC, request.headers())?;
+        invoke::handle(&self.deps, &self.config, &self.bodies, target?, request).await
     }
 
     fn invoke_target(&self, path: &str) -> Option<Result<Target, Problem>> {

@@ -8,6 +8,7 @@
 
 pub(crate) mod call;
 mod codec;
+mod download;
 pub(crate) mod headers;
 mod json;
 pub(crate) mod pattern;
@@ -26,6 +27,7 @@ pub(crate) mod write;
 use crate::body::Bodies;
 use crate::config::GatewayConfig;
 use crate::context::{Context, RouteLabel};
+use crate::deps::{Deps, InvokeApi};
 use crate::problem::{Problem, shown};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -44,6 +46,7 @@ pub use upstream::Upstream;
 pub(crate) struct Transcoder {
     pub(crate) table: Table,
     upstream: Upstream,
+    api: Arc<dyn InvokeApi>,
     bodies: Bodies,
     config: Arc<GatewayConfig>,
     draining: CancellationToken,
@@ -55,9 +58,10 @@ impl Transcoder {
         upstream: Upstream,
         bodies: Bodies,
         config: Arc<GatewayConfig>,
-        draining: CancellationToken,
+        deps: &Deps,
     ) -> Result<Self, TableError> {
-        Ok(Self { table: Table::new(pool)?, upstream, bodies, config, draining })
+        let (api, draining) = (Arc::clone(&deps.invoke), deps.draining.clone());
+        Ok(Self { table: Table::new(pool)?, upstream, api, bodies, config, draining })
     }
 
     pub(crate) async fn handle(self: Arc<Self>, request: Request<Body>) -> Response {
@@ -81,6 +85,7 @@ impl Transcoder {
         request: Request<Body>,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
+        self.api.admit(binding.rpc.path.as_str(), &parts.headers)?;
         let context = Context::of(&parts);
         let rpc = &binding.rpc.descriptor;
         if rpc.is_client_streaming() {
@@ -88,6 +93,9 @@ impl Transcoder {
         }
         if rpc.is_server_streaming() {
             return self.stream(binding, values, parts, body, context).await;
+        }
+        if let Some(what) = download::recorded(binding) {
+            return self.download(what, binding, values, &parts, body).await;
         }
         self.unary(binding, values, &parts, body, &context).await
     }

@@ -34,7 +34,9 @@ pub(super) async fn apply(client: &Client, args: Apply) -> Result<()> {
         let dry = if args.dry_run { " (dry run)" } else { "" };
         line(&format!(
             "function {}/{} {did}, version {}{dry}",
-            function.namespace, function.name, function.version
+            function.namespace,
+            function.name,
+            function.version()
         ))?;
     }
     Ok(())
@@ -68,8 +70,8 @@ pub(super) async fn list(client: &Client, args: List) -> Result<()> {
             paint_state(&word(function.state().as_str_name(), "FUNCTION_STATE_")),
             word(function.runtime().as_str_name(), "RUNTIME_").to_lowercase(),
             word(function.mode().as_str_name(), "MODE_").to_lowercase(),
-            function.version.to_string(),
-            format!("{}/{}", function.ready_copies, function.desired_copies),
+            function.version().to_string(),
+            format!("{}/{}", function.ready_copies(), function.desired_copies()),
             age(function.create_time.as_ref()),
         ]
     });
@@ -96,13 +98,13 @@ pub(super) async fn describe(client: &Client, args: Named) -> Result<()> {
     };
     field("Name", format!("{}/{}", function.namespace, function.name));
     field("State", paint_state(&word(function.state().as_str_name(), "FUNCTION_STATE_")));
-    field("Version", function.version.to_string());
+    field("Version", function.version().to_string());
     field("Runtime", word(function.runtime().as_str_name(), "RUNTIME_").to_lowercase());
     field("Mode", word(function.mode().as_str_name(), "MODE_").to_lowercase());
     field("Image", function.image.clone());
     field("Command", function.command.iter().chain(&function.args).cloned().collect::<Vec<_>>().join(" "));
     field("Timeout", function.timeout.clone());
-    field("Copies", format!("{} of {} ready", function.ready_copies, function.desired_copies));
+    field("Copies", format!("{} of {} ready", function.ready_copies(), function.desired_copies()));
     field("Created", time(function.create_time.as_ref()));
     field("Changed", time(function.update_time.as_ref()));
     for condition in &function.conditions {
@@ -161,7 +163,7 @@ pub(super) async fn rollback(client: &Client, args: Rollback) -> Result<()> {
     let answer = client.functions().rollback_function(request).await.map_err(client.failed())?.into_inner();
     let function = answer.function.unwrap_or_default();
     let text = format!("function {}/{} rolled back to {}", function.namespace, function.name, args.to);
-    line(&format!("{text}, as version {}", function.version))
+    line(&format!("{text}, as version {}", function.version()))
 }
 
 pub(super) async fn pause(client: &Client, name: &str, paused: bool) -> Result<()> {

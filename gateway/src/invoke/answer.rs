@@ -1,10 +1,10 @@
-use crate::problem::Problem;
+use crate::problem::{FUNCTION_FAILED, Problem};
 use crate::transcode::call::sandbox;
 use crate::transcode::write;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use eventflow_domain::{Invocation, InvocationId, Reason, State};
+use eventflow_domain::{Invocation, InvocationId, Reason, State, VersionNumber};
 use eventflow_proto::convert;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use prost_reflect::prost::Message as _;
@@ -14,17 +14,22 @@ use std::sync::LazyLock;
 
 pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("eventflow-invocation-id");
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("eventflow-version");
-const ATTEMPT: HeaderName = HeaderName::from_static("eventflow-attempt");
+pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("eventflow-attempt");
 
 /// 202: the call is durable, and goes on.
-pub(super) fn accepted(id: InvocationId, state: State) -> Result<Response, Problem> {
+pub(super) fn accepted(
+    id: InvocationId,
+    state: State,
+    version: VersionNumber,
+    attempt: u32,
+) -> Result<Response, Problem> {
     let body = format!("{{\"id\":\"{id}\",\"state\":\"{state}\"}}\n");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::ACCEPTED;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::LOCATION, text(&format!("/v1/invocations/{id}"))?);
-    headers.insert(INVOCATION_ID, text(&id.to_string())?);
+    about(id, version, attempt, headers)?;
     Ok(response)
 }
 
@@ -38,7 +43,7 @@ pub(super) fn result(invocation: &Invocation, body: Bytes) -> Result<Response, P
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    about(invocation, headers)?;
+    about_ended(invocation, headers)?;
     let content_type =
         invocation.result.content_type.as_deref().and_then(|found| HeaderValue::from_str(found).ok());
     let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
@@ -47,11 +52,21 @@ pub(super) fn result(invocation: &Invocation, body: Bytes) -> Result<Response, P
     Ok(response)
 }
 
-fn about(invocation: &Invocation, headers: &mut HeaderMap) -> Result<(), Problem> {
-    headers.insert(INVOCATION_ID, text(&invocation.id.to_string())?);
-    headers.insert(VERSION, HeaderValue::from(invocation.version.0));
-    headers.insert(ATTEMPT, HeaderValue::from(invocation.lifecycle.attempts));
+/// Which call the answer is of. A problem says it by its metadata.
+fn about(
+    id: InvocationId,
+    version: VersionNumber,
+    attempt: u32,
+    headers: &mut HeaderMap,
+) -> Result<(), Problem> {
+    headers.insert(INVOCATION_ID, text(&id.to_string())?);
+    headers.insert(VERSION, HeaderValue::from(version.0));
+    headers.insert(ATTEMPT, HeaderValue::from(attempt));
     Ok(())
+}
+
+fn about_ended(invocation: &Invocation, headers: &mut HeaderMap) -> Result<(), Problem> {
+    about(invocation.id, invocation.version, invocation.lifecycle.attempts, headers)
 }
 
 fn text(value: &str) -> Result<HeaderValue, Problem> {
@@ -69,7 +84,7 @@ fn failed(invocation: &Invocation) -> Problem {
     };
     let why = failure.map_or("", |failure| failure.message.as_str());
     let detail = format!("function {} {}: {why}", invocation.function.name, describe(invocation.state()));
-    let mut problem = Problem::new(status, "FunctionFailed", detail.trim_end_matches([':', ' ']).to_owned());
+    let mut problem = Problem::new(status, FUNCTION_FAILED, detail.trim_end_matches([':', ' ']).to_owned());
     problem.retry_after = failure.and_then(|failure| failure.retry_after);
     let mut add = |key, value: String| problem.metadata.insert(Cow::Borrowed(key), value);
     add("invocationId", invocation.id.to_string());
@@ -103,7 +118,7 @@ pub(super) fn record(invocation: &Invocation, body: &Bytes) -> Result<Response, 
     write::answer(&message, None, &mut json);
     json.push(b'\n');
     let mut response = Response::new(Body::from(json));
-    about(invocation, response.headers_mut())?;
+    about_ended(invocation, response.headers_mut())?;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

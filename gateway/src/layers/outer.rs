@@ -51,7 +51,7 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     let status = response.status();
     outer.metrics.http_request(method, route, status.as_u16());
     span::answered(&span, method, route, status, &context);
-    response
+    span::until_sent(&span, response)
 }
 
 /// Whether a refusal may leave much of the body unread. Behind it an HTTP/1 connection takes no other request, and a

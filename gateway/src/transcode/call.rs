@@ -68,7 +68,7 @@ pub(super) fn respond(
     Ok(build(StatusCode::CREATED, passed, Body::from(json)))
 }
 
-fn build(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+pub(super) fn build(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -84,13 +84,17 @@ pub(crate) fn sandbox(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
 }
 
+/// What a body of somebody else is declared as.
+pub(super) fn foreign(content_type: Option<&str>, headers: &mut HeaderMap) {
+    let content_type = content_type.filter(|text| !text.is_empty()).unwrap_or("application/octet-stream");
+    let fallback = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap_or(fallback));
+    sandbox(headers);
+}
+
 fn raw(carrier: &DynamicMessage, mut passed: HeaderMap) -> Result<Response, Problem> {
     let text = carrier.get_field_by_name("content_type");
-    let text = text.as_ref().and_then(|value| value.as_str()).filter(|text| !text.is_empty());
-    let content_type = HeaderValue::from_str(text.unwrap_or("application/octet-stream"));
-    let fallback = HeaderValue::from_static("application/octet-stream");
-    passed.insert(header::CONTENT_TYPE, content_type.unwrap_or(fallback));
-    sandbox(&mut passed);
+    foreign(text.as_ref().and_then(|value| value.as_str()), &mut passed);
     let data = carrier.get_field_by_name("data").ok_or_else(|| internal("the answer has no bytes"))?;
     let bytes = data.as_bytes().cloned().unwrap_or_default();
     Ok(build(StatusCode::OK, passed, Body::from(bytes)))

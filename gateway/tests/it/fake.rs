@@ -7,7 +7,8 @@ use bytes::Bytes;
 use eventflow_domain::ports::HttpResponse;
 use eventflow_domain::{Error, ErrorKind, InvocationId, Result, StartKind, State, Timestamp, VersionNumber};
 use eventflow_gateway::{
-    Deps, GatewayConfig, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawInvoke, RawProxy,
+    Deps, DoorApi, Download, DownloadApi, GatewayConfig, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi,
+    RawDownload, RawInvoke, RawProxy,
 };
 use eventflow_lifecycle::{CancellationToken, Health};
 use eventflow_proto::status::to_status;
@@ -35,6 +36,7 @@ pub(crate) struct Seen {
     pub(crate) metadata: Mutex<Vec<HeaderMap>>,
     pub(crate) invoked: Mutex<Vec<RawInvoke>>,
     pub(crate) uploads: Mutex<Vec<Uploaded>>,
+    pub(crate) admitted: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -46,8 +48,8 @@ fn function(name: &str) -> v1::Function {
         namespace: "default".to_owned(),
         runtime: Runtime::Process.into(),
         state: FunctionState::Ready.into(),
-        version: 3,
-        generation: 7,
+        version: Some(3),
+        generation: Some(7),
         etag: "u-7".to_owned(),
         ..v1::Function::default()
     }
@@ -212,6 +214,26 @@ impl ArtifactService for Fake {
     }
 }
 
+impl DoorApi for Fake {
+    /// Keeps out who says so.
+    fn admit(&self, rpc: &str, headers: &HeaderMap) -> Result<()> {
+        if let Ok(mut admitted) = self.0.admitted.lock() {
+            admitted.push(rpc.to_owned());
+        }
+        match headers.get("authorization") {
+            Some(token) if token == "Bearer wrong" => Err(eventflow_auth::unauthenticated()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl DownloadApi for Fake {
+    async fn download(&self, request: RawDownload) -> Result<Download> {
+        crate::downloads::answer(&request)
+    }
+}
+
 #[async_trait]
 impl InvokeApi for Fake {
     async fn invoke(&self, request: RawInvoke) -> Result<InvokeAnswer> {
@@ -240,7 +262,8 @@ pub(crate) fn response(status: StatusCode, headers: HeaderMap, body: Vec<Bytes>)
 }
 
 pub(crate) fn accepted() -> InvokeAnswer {
-    InvokeAnswer::Accepted { id: InvocationId::generate(), state: State::Queued }
+    let (id, version) = (InvocationId::generate(), VersionNumber(2));
+    InvokeAnswer::Accepted { id, state: State::Queued, version, attempt: 0 }
 }
 
 /// Starts a task of a test.

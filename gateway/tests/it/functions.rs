@@ -4,7 +4,7 @@ use crate::fake::{gateway, request, response};
 use axum::body::Body;
 use bytes::Bytes;
 use eventflow_domain::ports::{Duplex, HttpResponse};
-use eventflow_domain::{Error, Result};
+use eventflow_domain::{Error, ErrorKind, Result};
 use eventflow_gateway::RawProxy;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,8 +14,17 @@ use tokio_util::compat::TokioAsyncReadCompatExt as _;
 /// What the fake function answers, by its name.
 pub(crate) fn answer(raw: RawProxy) -> Result<HttpResponse> {
     let mut headers = HeaderMap::new();
-    if raw.name.as_str() == "none" {
-        return Err(Error::function_not_found(&raw.name));
+    match raw.name.as_str() {
+        "none" => return Err(Error::function_not_found(&raw.name)),
+        "crashes" | "hangs" => {
+            let kind =
+                if raw.name.as_str() == "hangs" { ErrorKind::Deadline } else { ErrorKind::Unavailable };
+            let error = Error::new(kind, "FunctionFailed", "the connection broke");
+            let error =
+                error.with_metadata("invocationId", "an-id").with_metadata("functionReason", "NoAnswer");
+            return Err(error.with_metadata("version", 3).with_metadata("attempt", 1));
+        }
+        _ => {}
     }
     if raw.request.upgrade {
         let (ours, theirs) = tokio::io::duplex(64);
@@ -72,6 +81,20 @@ async fn a_function_sees_its_request_and_nothing_of_ours() {
     );
     assert!(!got.header("eventflow-invocation-id").is_empty());
     assert_eq!(got.header("access-control-allow-origin"), "", "CORS is the function's own affair");
+}
+
+#[tokio::test]
+async fn a_function_that_gives_no_answer_is_told_as_any_failed_call() {
+    let gateway = gateway();
+    for (name, status) in [("crashes", 502), ("hangs", 504)] {
+        let got = gateway.get(&format!("/fn/media/{name}/x")).await;
+        assert_eq!((got.status, got.json()["reason"].as_str()), (status, Some("FunctionFailed")), "{name}");
+        assert_eq!(got.json()["metadata"]["functionReason"], "NoAnswer");
+        let named = ["eventflow-invocation-id", "eventflow-version", "eventflow-attempt"]
+            .map(|name| got.header(name));
+        assert_eq!(named, ["an-id", "3", "1"], "{name}");
+        assert_eq!(got.header("retry-after"), "", "another try would go the same way");
+    }
 }
 
 #[tokio::test]

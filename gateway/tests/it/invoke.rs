@@ -82,6 +82,9 @@ async fn a_call_is_accepted_with_its_id_and_place() {
     let id = got.json()["id"].as_str().expect("an id").to_owned();
     assert_eq!((got.status, got.json()), (202, json!({"id": id, "state": "QUEUED"})));
     assert_eq!(got.header("location"), format!("/v1/invocations/{id}"));
+    let named =
+        ["eventflow-invocation-id", "eventflow-version", "eventflow-attempt"].map(|name| got.header(name));
+    assert_eq!(named, [&*id, "2", "0"]);
     let seen = gateway.fake.0.invoked.lock().unwrap().pop().expect("a call");
     assert_eq!(
         (seen.namespace.as_str(), seen.name.as_str(), &seen.body[..]),
@@ -117,7 +120,18 @@ async fn a_sync_answer_is_the_functions_own() {
     assert_eq!(problem["detail"], "function fails failed: exit code 3");
     assert_eq!(problem["metadata"]["functionReason"], "ExitCode");
     assert!(problem["metadata"]["invocationId"].as_str().is_some_and(|id| id.len() == 36));
-    assert_eq!(gateway.json("POST", "/v1/functions/sleeps:invoke?wait=1s", "").await.status, 504);
+    let late = gateway.json("POST", "/v1/functions/sleeps:invoke?wait=1s", "").await;
+    assert_eq!(late.status, 504);
+    for answer in [&failed, &late] {
+        let metadata = &answer.json()["metadata"];
+        for (header, fact, value) in [
+            ("eventflow-invocation-id", "invocationId", metadata["invocationId"].as_str().expect("an id")),
+            ("eventflow-version", "version", "4"),
+            ("eventflow-attempt", "attempt", "2"),
+        ] {
+            assert_eq!((answer.header(header), metadata[fact].as_str()), (value, Some(value)), "{fact}");
+        }
+    }
     let record = gateway.json("POST", "/v1/functions/fails:invoke?wait=1s&record=true", "").await;
     assert_eq!((record.status, record.json()["state"].as_str()), (200, Some("FAILED")));
     assert_eq!(

@@ -1,5 +1,6 @@
 #![cfg(test)]
 
+mod downloads;
 mod fake;
 mod functions;
 mod grpc;
@@ -7,4 +8,5 @@ mod invoke;
 mod rest;
 mod routes;
 mod server;
+mod spans;
 mod streams;

@@ -58,7 +58,7 @@ async fn grpc_and_rest_share_a_port() {
         FunctionServiceClient::connect(format!("http://{}", server.address)).await.expect("a client");
     let request = GetFunctionRequest { namespace: String::new(), name: "hello".to_owned() };
     let found = client.get_function(request).await.expect("a function").into_inner();
-    assert_eq!(found.function.expect("a function").version, 3);
+    assert_eq!(found.function.expect("a function").version(), 3);
     let mut lines = client
         .stream_logs(StreamLogsRequest { name: "hello".to_owned(), ..Default::default() })
         .await

@@ -4,7 +4,7 @@ mod artifacts;
 mod auth;
 mod configs;
 mod functions;
-mod guard;
+pub(crate) mod guard;
 mod invocations;
 
 use crate::App;

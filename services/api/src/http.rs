@@ -1,12 +1,16 @@
 //! The gateway's typed routes: the hot path of `:invoke`, and functions' own URLs.
 
 use crate::app::{App, InvokeAnswer as Answer, InvokeRequest};
+use crate::grpc::guard;
 use async_trait::async_trait;
 use eventflow_auth::{Authenticator, bearer, unauthenticated};
 use eventflow_domain::access::Caller;
 use eventflow_domain::invocation::Content;
 use eventflow_domain::{FunctionKey, Result};
-use eventflow_gateway::{InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawInvoke, RawProxy};
+use eventflow_gateway::{
+    DoorApi, Download, DownloadApi, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawDownload, RawInvoke,
+    RawProxy, Recorded,
+};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
@@ -32,6 +36,25 @@ impl Http {
     }
 }
 
+impl DoorApi for Http {
+    fn admit(&self, rpc: &str, headers: &HeaderMap) -> Result<()> {
+        guard::admit(&self.authenticator, rpc, headers).map(drop)
+    }
+}
+
+#[async_trait]
+impl DownloadApi for Http {
+    async fn download(&self, request: RawDownload) -> Result<Download> {
+        let caller = self.caller(request.authorization.as_ref())?.ok_or_else(unauthenticated)?;
+        let (namespace, id) = (request.namespace.as_ref(), request.id);
+        let (stored, bytes) = match request.what {
+            Recorded::Payload => self.app.invocation_payload(&caller, namespace, id).await?,
+            Recorded::Result => self.app.invocation_result(&caller, namespace, id).await?,
+        };
+        Ok(Download { content_type: stored.content_type, size: stored.size, bytes })
+    }
+}
+
 #[async_trait]
 impl InvokeApi for Http {
     async fn invoke(&self, request: RawInvoke) -> Result<InvokeAnswer> {
@@ -47,7 +70,9 @@ impl InvokeApi for Http {
             headers: request.headers,
         };
         Ok(match self.app.function_invoke(&caller, request).await? {
-            Answer::Accepted { id, state } => InvokeAnswer::Accepted { id, state },
+            Answer::Accepted { id, state, version, attempt } => {
+                InvokeAnswer::Accepted { id, state, version, attempt }
+            }
             Answer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
         })
     }

@@ -51,12 +51,13 @@ impl App {
         self.parts.registry.apply(Apply { key, spec, precondition, by, dry_run }).await
     }
 
-    /// What only the runtime and the blob store can say of a declaration.
+    /// What only the runtime and the blob store can say of a declaration. An artifact that nothing names yet may be
+    /// old enough to be collected at any moment: touched, it stays until the declaration that names it is committed.
     async fn check_runnable(&self, key: &FunctionKey, spec: &FunctionSpec, caller: &Caller) -> Result<()> {
         let runtime = self.runtime(spec.runtime)?;
         if let Some(Image::Artifact(digest)) = &spec.image {
-            match self.parts.blobs.get(&format!("artifacts/{}", digest.hex())).await {
-                Ok(_) => {}
+            match self.parts.blobs.touch(&format!("artifacts/{}", digest.hex())).await {
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     let text =
                         format!("artifact {digest} was not uploaded here: POST it to /v1/artifacts first");
@@ -76,12 +77,12 @@ impl App {
         runtime.check(&version).await
     }
 
-    pub fn function_get(&self, caller: &Caller, key: &FunctionKey) -> Result<Arc<Function>> {
-        self.function_for(caller, key, Permission::FunctionsRead)
+    pub async fn function_get(&self, caller: &Caller, key: &FunctionKey) -> Result<Arc<Function>> {
+        self.function_for(caller, key, Permission::FunctionsRead).await
     }
 
     /// The function, if the caller has this permission on it.
-    pub(super) fn function_for(
+    pub(super) async fn function_for(
         &self,
         caller: &Caller,
         key: &FunctionKey,
@@ -89,7 +90,11 @@ impl App {
     ) -> Result<Arc<Function>> {
         let not_found = || Error::function_not_found(&key.name);
         require(caller, permission, &key.namespace, not_found)?;
-        self.parts.registry.get(key).ok_or_else(not_found)
+        match self.parts.registry.get(key) {
+            Some(function) => Ok(function),
+            // Another process may have declared it a moment ago.
+            None => self.parts.registry.refresh(key).await?.ok_or_else(not_found),
+        }
     }
 
     /// Figures of recent calls.
@@ -133,7 +138,7 @@ impl App {
         key: &FunctionKey,
         etag: Option<&str>,
     ) -> Result<u64> {
-        self.function_for(caller, key, Permission::FunctionsWrite)?;
+        self.function_for(caller, key, Permission::FunctionsWrite).await?;
         // Counted before: the dispatcher hears of the deletion too, and may end them first.
         let queues = self.parts.store.queue_stats().await?;
         let live = queues.iter().find(|queue| queue.function == *key);
@@ -158,7 +163,7 @@ impl App {
         key: &FunctionKey,
         paused: bool,
     ) -> Result<Arc<Function>> {
-        self.function_for(caller, key, Permission::FunctionsWrite)?;
+        self.function_for(caller, key, Permission::FunctionsWrite).await?;
         self.parts.registry.set_paused(key, paused).await
     }
 
@@ -169,7 +174,7 @@ impl App {
         key: &FunctionKey,
         to: VersionNumber,
     ) -> Result<Arc<Function>> {
-        let function = self.function_for(caller, key, Permission::FunctionsWrite)?;
+        let function = self.function_for(caller, key, Permission::FunctionsWrite).await?;
         let version = self.version_of(&function, to).await?;
         let spec = version.spec.as_ref().clone();
         self.check_runnable(key, &spec, caller).await?;
@@ -211,7 +216,7 @@ impl App {
         page_size: Option<i32>,
         page_token: &str,
     ) -> Result<(Vec<Arc<FunctionVersion>>, VersionNumber, String)> {
-        let function = self.function_for(caller, key, Permission::FunctionsRead)?;
+        let function = self.function_for(caller, key, Permission::FunctionsRead).await?;
         let question = format!("versions {}", function.uid);
         let size = page::size(page_size)? as usize;
         let after = page::cursor(page_token, &question)?.and_then(|cursor| cursor.parse::<i32>().ok());

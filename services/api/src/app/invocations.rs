@@ -71,6 +71,11 @@ impl App {
             let max = eventflow_domain::quantity::format_duration(self.limits.max_wait);
             return Err(Error::invalid("wait", format!("must be from 0s to {max}")));
         }
+        self.settled(id, wait).await
+    }
+
+    /// The record when it has ended, or as it is after `wait`.
+    pub(super) async fn settled(&self, id: InvocationId, wait: Duration) -> Result<Invocation> {
         let deadline = tokio::time::Instant::now() + wait;
         let mut live = self.parts.bus.listen(Topic::Invocation(id));
         loop {

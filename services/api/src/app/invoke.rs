@@ -40,8 +40,17 @@ pub struct InvokeRequest {
 
 #[derive(Debug)]
 pub enum InvokeAnswer {
-    Accepted { id: InvocationId, state: State },
-    Finished { invocation: Box<Invocation>, body: Bytes },
+    /// `attempt` is the number of the one that runs or ran last; 0 before the first.
+    Accepted {
+        id: InvocationId,
+        state: State,
+        version: VersionNumber,
+        attempt: u32,
+    },
+    Finished {
+        invocation: Box<Invocation>,
+        body: Bytes,
+    },
 }
 
 /// A function's answer at its own URL.
@@ -80,7 +89,7 @@ impl App {
 
     async fn invoke(&self, caller: &Caller, request: InvokeRequest) -> Result<InvokeAnswer> {
         self.refuse_while_draining()?;
-        let function = self.function_for(caller, &request.key, Permission::FunctionsInvoke)?;
+        let function = self.function_for(caller, &request.key, Permission::FunctionsInvoke).await?;
         takes_calls(&function)?;
         self.check_payload(&request.payload)?;
         let version = match request.version {
@@ -140,7 +149,7 @@ impl App {
         };
         Ok(match self.parts.invoker.call(call).await? {
             SyncAnswer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
-            SyncAnswer::Accepted(record) => InvokeAnswer::Accepted { id: record.id, state: record.state() },
+            SyncAnswer::Accepted(record) => accepted(&record),
         })
     }
 
@@ -182,9 +191,10 @@ impl App {
                     (self.parts.wake_relay)();
                 }
                 self.announce(call.id, &call.function.key, State::Queued);
-                Ok(InvokeAnswer::Accepted { id: call.id, state: State::Queued })
+                let NewCall { id, version, .. } = call;
+                Ok(InvokeAnswer::Accepted { id, state: State::Queued, version, attempt: 0 })
             }
-            Accepted::Existing(record) => Ok(InvokeAnswer::Accepted { id: record.id, state: record.state() }),
+            Accepted::Existing(record) => Ok(accepted(&record)),
         }
     }
 
@@ -250,8 +260,11 @@ impl App {
         request: HttpRequest,
     ) -> Result<Proxied> {
         self.refuse_while_draining()?;
-        let found = self.parts.registry.get(key);
-        let public = self.is_public(key);
+        let found = match self.parts.registry.get(key) {
+            Some(function) => Some(function),
+            None => self.parts.registry.refresh(key).await?,
+        };
+        let public = found.as_ref().is_some_and(|function| function.spec.url == UrlAccess::Public);
         let caller = match caller {
             Some(caller) => caller,
             None if public => Caller::anonymous(),
@@ -265,7 +278,7 @@ impl App {
         };
         let function = match found {
             Some(function) if public => function,
-            _ => self.function_for(&caller, key, Permission::FunctionsInvoke)?,
+            _ => self.function_for(&caller, key, Permission::FunctionsInvoke).await?,
         };
         takes_calls(&function)?;
         if function.spec.mode != Mode::Http {
@@ -283,6 +296,11 @@ impl App {
     pub fn is_public(&self, key: &FunctionKey) -> bool {
         self.parts.registry.get(key).is_some_and(|function| function.spec.url == UrlAccess::Public)
     }
+}
+
+fn accepted(record: &Invocation) -> InvokeAnswer {
+    let (id, state, version) = (record.id, record.state(), record.version);
+    InvokeAnswer::Accepted { id, state, version, attempt: record.lifecycle.attempts }
 }
 
 /// At debug level, so it is there only where spans are exported.

@@ -95,7 +95,7 @@ impl App {
         since: Option<Timestamp>,
         follow: bool,
     ) -> Result<LineStream> {
-        self.function_for(caller, key, Permission::LogsRead)?;
+        self.function_for(caller, key, Permission::LogsRead).await?;
         let tail = match tail {
             None => DEFAULT_TAIL,
             Some(tail @ 0..=MAX_TAIL) => tail as u32,

@@ -7,10 +7,13 @@ use eventflow_domain::invocation::{Content, Stored};
 use eventflow_domain::ports::{IdempotencyKey, InvocationFilter};
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{
-    Error, ErrorKind, Invocation, InvocationId, Namespace, Result, Source, VersionNumber,
+    Error, ErrorKind, Invocation, InvocationId, Namespace, Result, Source, State, VersionNumber,
 };
 use futures::TryStreamExt as _;
 use std::time::Duration;
+
+/// By then the end of a sync call that its caller knows of is in the record.
+const END_WRITTEN: Duration = Duration::from_millis(500);
 
 /// How the new call of a replay differs from the recorded one.
 struct Anew {
@@ -22,7 +25,8 @@ struct Anew {
 }
 
 impl App {
-    /// Makes a new call of the same function; the old record stays as it is.
+    /// Makes a new call of the same function; the old record stays as it is. `WrongState` where that call has not
+    /// ended: to run it beside itself is a new call and no replay.
     pub async fn invocation_replay(
         &self,
         caller: &Caller,
@@ -33,15 +37,29 @@ impl App {
         trace: TraceContext,
     ) -> Result<Invocation> {
         let record = self.invocation_for(caller, namespace, id, Permission::InvocationsWrite).await?;
+        let record = self.ended(record).await?;
         let anew = Anew { version, payload, trace, idempotency: None, delay: Duration::ZERO };
         let new = self.replay(caller, record, anew).await?;
         self.parts.store.get(new).await?.ok_or_else(|| Error::invocation_not_found(new))
     }
 
+    /// The record as it ended. The end of a sync call is written shortly after its caller was answered.
+    async fn ended(&self, mut record: Invocation) -> Result<Invocation> {
+        if record.state() == State::Running {
+            record = self.settled(record.id, END_WRITTEN).await?;
+        }
+        if record.state().is_terminal() {
+            return Ok(record);
+        }
+        let (id, state) = (record.id, record.state());
+        let text = format!("invocation {id} is {state}: replay it when it has ended, or call the function");
+        Err(Error::new(ErrorKind::WrongState, "WrongState", text).with_metadata("state", state))
+    }
+
     async fn replay(&self, caller: &Caller, record: Invocation, anew: Anew) -> Result<InvocationId> {
         let Anew { version, payload, trace, idempotency, delay } = anew;
         self.refuse_while_draining()?;
-        let function = self.function_for(caller, &record.function, Permission::FunctionsInvoke)?;
+        let function = self.function_for(caller, &record.function, Permission::FunctionsInvoke).await?;
         takes_calls(&function)?;
         let version = match version {
             Some(number) => self.version_of(&function, number).await?.number,

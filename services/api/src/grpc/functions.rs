@@ -2,7 +2,6 @@ use super::{Grpc, caller, to_status, trace};
 use crate::app::{FunctionQuery, InvokeAnswer, InvokeRequest, WatchEvent, WatchKind};
 use eventflow_domain::invocation::Content;
 use eventflow_domain::ports::Precondition;
-use eventflow_domain::spec::RuntimeKind;
 use eventflow_domain::{Error, VersionNumber};
 use eventflow_proto::convert::{
     self, duration_from_wire, function_key, function_to_wire, invocation_to_wire, log_line_to_wire,
@@ -17,16 +16,6 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 type Answer<T> = Result<Response<T>, Status>;
-
-/// A list's filter on states is checked after the conversion, since the state is derived.
-fn runtime(runtime: v1::Runtime) -> Option<RuntimeKind> {
-    match runtime {
-        v1::Runtime::Unspecified => None,
-        v1::Runtime::Container => Some(RuntimeKind::Container),
-        v1::Runtime::Wasm => Some(RuntimeKind::Wasm),
-        v1::Runtime::Process => Some(RuntimeKind::Process),
-    }
-}
 
 fn precondition(create_only: bool, etag: String) -> Result<Precondition, Error> {
     match (create_only, etag.is_empty()) {
@@ -82,7 +71,7 @@ fn invoke_request(request: Request<v1::InvokeFunctionRequest>) -> Result<InvokeR
 
 fn invoke_answer(answer: InvokeAnswer) -> v1::InvokeFunctionResponse {
     match answer {
-        InvokeAnswer::Accepted { id, state } => v1::InvokeFunctionResponse {
+        InvokeAnswer::Accepted { id, state, .. } => v1::InvokeFunctionResponse {
             id: id.to_string(),
             state: state_to_wire(state).into(),
             ..v1::InvokeFunctionResponse::default()
@@ -144,9 +133,10 @@ impl FunctionService for Grpc {
     ) -> Answer<v1::ListFunctionsResponse> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let (runtime, state) = convert::list_filters(&request).map_err(to_status)?;
         let query = FunctionQuery {
             namespace: namespace_or_all(&request.namespace).map_err(to_status)?,
-            runtime: runtime(request.runtime()),
+            runtime,
             name_contains: request.name_contains.clone(),
             page_size: request.page_size,
             page_token: request.page_token.clone(),
@@ -154,8 +144,8 @@ impl FunctionService for Grpc {
         let list = self.app.function_list(&caller, &query).map_err(to_status)?;
         let mut functions: Vec<_> =
             list.functions.iter().map(|function| function_to_wire(function)).collect();
-        let wanted = request.state();
-        functions.retain(|function| wanted == v1::FunctionState::Unspecified || function.state() == wanted);
+        // A state is derived, and known only after the conversion.
+        functions.retain(|function| state.is_none_or(|state| function.state() == state));
         Ok(Response::new(v1::ListFunctionsResponse { functions, next_page_token: list.next_page_token }))
     }
 
@@ -166,7 +156,7 @@ impl FunctionService for Grpc {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let key = function_key(&request.namespace, &request.name).map_err(to_status)?;
-        let function = self.app.function_get(&caller, &key).map_err(to_status)?;
+        let function = self.app.function_get(&caller, &key).await.map_err(to_status)?;
         let (window, queue) = self.app.function_stats(&key).await.map_err(to_status)?;
         let stats = stats_to_wire(crate::app::STATS_WINDOW, &window, queue.as_ref());
         let function = v1::Function { stats: Some(stats), ..function_to_wire(&function) };

@@ -7,6 +7,7 @@ use eventflow_auth::{Access, Authenticator, access_of, bearer};
 use eventflow_domain::access::Caller;
 use eventflow_domain::{Error, ErrorKind};
 use eventflow_proto::{DESCRIPTOR_SET, status};
+use http::HeaderMap;
 use prost::Message as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ async fn guard(
         Ok(deadline) => deadline,
         Err(error) => return refuse(&error),
     };
-    match admit(&authenticator, &request) {
+    match admit(&authenticator, request.uri().path(), request.headers()) {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
         }
@@ -50,8 +51,11 @@ fn refuse(error: &Error) -> Response {
 }
 
 /// Who calls; `None` for a public method. What no permission is mapped to does not exist.
-fn admit(authenticator: &Authenticator, request: &Request) -> Result<Option<Caller>, Error> {
-    let method = request.uri().path();
+pub(crate) fn admit(
+    authenticator: &Authenticator,
+    method: &str,
+    headers: &HeaderMap,
+) -> Result<Option<Caller>, Error> {
     let Some(access) = access_of(method) else {
         let text = format!("unknown method {:?}", method.chars().take(128).collect::<String>());
         return Err(Error::new(ErrorKind::Unimplemented, "UnknownMethod", text));
@@ -59,7 +63,7 @@ fn admit(authenticator: &Authenticator, request: &Request) -> Result<Option<Call
     if matches!(access, Access::Public) {
         return Ok(None);
     }
-    let caller = authenticator.verify(bearer::token(request.headers()).unwrap_or_default())?;
+    let caller = authenticator.verify(bearer::token(headers).unwrap_or_default())?;
     if let Access::Permission(permission) = access {
         // In which namespace is the handler's question; a caller without it in any is refused here already.
         if !caller.grants.iter().any(|grant| grant.role.allows(permission)) {
