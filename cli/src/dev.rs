@@ -1,7 +1,6 @@
 //! `eventflow dev`: every service in one unprivileged process, over SQLite, an in-memory bus, wasm and processes.
 
 mod config;
-mod copies;
 mod examples;
 mod wiring;
 

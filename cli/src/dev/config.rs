@@ -1,10 +1,9 @@
 //! The configuration of `eventflow dev`. The comments of its fields are the text of `docs/configuration.md`.
 
-mod sections;
 mod validate;
 
 use eventflow_lifecycle::config::{Loader, duration};
-use sections::{Dispatcher, Gateway, Limits, Process, Retention, Wasm};
+use eventflow_wiring::sections::{Dispatcher, Gateway, Limits, Process, Retention, Wasm};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,18 +66,6 @@ impl DevConfig {
     }
 
     pub(crate) fn limits(&self) -> eventflow_domain::limits::Limits {
-        let limits = &self.limits;
-        eventflow_domain::limits::Limits {
-            payload: limits.payload,
-            inline: limits.inline,
-            stdout_result: limits.stdout_result,
-            logs: limits.logs,
-            artifact: limits.artifact,
-            buffered: limits.buffered,
-            max_wait: limits.max_wait,
-            max_delay: limits.max_delay,
-            idempotency: limits.idempotency,
-            max_lost: limits.max_lost,
-        }
+        (&self.limits).into()
     }
 }

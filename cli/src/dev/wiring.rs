@@ -2,22 +2,19 @@
 
 use super::StartError;
 use super::config::DevConfig;
-use super::copies::Copies;
 use eventflow_api::{App, Http, Parts};
-use eventflow_auth::origin::HostPolicy;
 use eventflow_auth::{Authenticator, DevLogin, Key, Users};
 use eventflow_blobs::FolderBlobs;
 use eventflow_bus::InMemoryBus;
 use eventflow_dispatcher::{Dispatcher, Ports};
 use eventflow_domain::access::Caller;
-use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Retention, Runtime, Store};
-use eventflow_gateway::{Deps, GatewayConfig, ServerConfig, router, serve};
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
+use eventflow_gateway::{Deps, ServerConfig, router, serve};
 use eventflow_lifecycle::{Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
-use eventflow_runtime_process::{Bounds, Launcher, ProcessConfig, ProcessRuntime};
-use eventflow_runtime_wasm::{WasmConfig, WasmRuntime};
 use eventflow_store::{Options, SqliteStore};
 use eventflow_telemetry::Metrics;
+use eventflow_wiring::{Copies, translate};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,71 +117,11 @@ fn runtimes(
     clock: &Arc<dyn Clock>,
     copies: Arc<Copies>,
 ) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
-    let wasm = WasmConfig {
-        max_instances: config.wasm.max_instances,
-        max_code: config.wasm.max_code,
-        cache_bytes: config.wasm.cache,
-        compile_timeout: config.wasm.compile_timeout,
-        limits: config.limits(),
-        ..WasmConfig::new(data.join("wasm-cache"))
-    };
-    let wasm = WasmRuntime::new(wasm, Arc::clone(blobs), Arc::clone(clock));
+    let wasm = translate::wasm(&config.wasm, &config.limits, data, blobs, clock);
     let wasm = wasm.map_err(|error| StartError::of("start the wasm runtime", &error))?;
-    let process = ProcessConfig {
-        base_env: ProcessConfig::base_env(std::env::vars_os()),
-        idle_stop: config.process.idle_stop,
-        kill_grace: config.process.kill_grace,
-        bounds: Bounds::from(&config.limits()),
-        ..ProcessConfig::new(Launcher::this_program("exec-child"), data.join("run"))
-    };
-    let process = ProcessRuntime::with_observer(process, Arc::clone(clock), copies);
+    let process = translate::process(&config.process, &config.limits, data, clock, copies);
     let process = process.map_err(|error| StartError::of("start the process runtime", &error))?;
-    Ok(vec![Arc::new(wasm), Arc::new(process)])
-}
-
-fn dispatcher_config(config: &DevConfig) -> eventflow_dispatcher::Config {
-    let defaults = eventflow_dispatcher::Config::default();
-    eventflow_dispatcher::Config {
-        slots: config.dispatcher.slots,
-        default_concurrency: config.dispatcher.default_concurrency,
-        max_waiting: config.dispatcher.max_waiting,
-        lease: config.dispatcher.lease,
-        record_flush: config.dispatcher.record_flush,
-        record_buffer: config.dispatcher.record_buffer,
-        log_flush: config.dispatcher.log_flush,
-        log_buffer: usize::try_from(config.dispatcher.log_buffer).unwrap_or(usize::MAX),
-        retain_every: config.retention.every,
-        blob_min_age: config.retention.blob_min_age,
-        retention: Retention {
-            max_age: config.retention.max_age,
-            max_count: config.retention.max_count,
-            ..defaults.retention
-        },
-        grace: config.grace,
-        limits: config.limits(),
-        ..defaults
-    }
-}
-
-fn gateway_config(config: &DevConfig) -> GatewayConfig {
-    let limits = config.limits();
-    GatewayConfig {
-        hosts: HostPolicy {
-            loopback: true,
-            hosts: config.gateway.hosts.clone(),
-            origins: config.gateway.origins.clone(),
-        },
-        payload_limit: limits.payload,
-        artifact_limit: limits.artifact,
-        buffered_limit: limits.buffered,
-        max_wait: limits.max_wait,
-        max_delay: limits.max_delay,
-        request_timeout: config.gateway.request_timeout,
-        body_timeout: config.gateway.body_timeout,
-        body_idle: config.gateway.body_idle,
-        keep_alive: config.gateway.keep_alive,
-        ..GatewayConfig::default()
-    }
+    Ok(vec![wasm, process])
 }
 
 /// Builds everything and starts it. Ready when it returns.
@@ -196,6 +133,7 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
     let store: Arc<dyn Store> = adapters.store.clone();
     let ports = Ports {
         store: Arc::clone(&store),
+        slots: None,
         bus: Arc::clone(&adapters.bus),
         registry: Arc::clone(&adapters.registry),
         blobs: Arc::clone(&adapters.blobs),
@@ -203,7 +141,9 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         clock: Arc::clone(&adapters.clock),
         metrics: metrics.clone(),
     };
-    let dispatcher = Dispatcher::new(ports, dispatcher_config(config));
+    let settings =
+        translate::dispatcher(&config.dispatcher, &config.retention, &config.limits, config.grace, true);
+    let dispatcher = Dispatcher::new(ports, settings);
     dispatcher.start(handle);
     let wake = dispatcher.relay();
     let invoker: Arc<dyn Invoker> = dispatcher;
@@ -235,7 +175,7 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         draining: handle.draining(),
         fallback: None,
     };
-    let router = router(gateway_config(config), services, deps)
+    let router = router(translate::gateway(&config.gateway, &config.limits, true), services, deps)
         .map_err(|error| StartError::of("build the routes", &error))?;
     let draining = handle.draining();
     handle.spawn("server", OnExit::Shutdown, serve(listener, router, ServerConfig::default(), draining));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Where the keys are declared; the comments of the fields are the text of the page.
 const DECLARED: [&str; 3] =
-    ["cli/src/dev/config.rs", "cli/src/dev/config/sections.rs", "crates/telemetry/src/config.rs"];
+    ["cli/src/dev/config.rs", "wiring/src/sections.rs", "crates/telemetry/src/config.rs"];
 
 const INTRO: &str = "\
 # Configuration of `eventflow dev`

@@ -62,8 +62,9 @@ fn reasons() -> BTreeMap<String, BTreeSet<String>> {
                 found.entry(reason.to_owned()).or_default().insert(status.to_string());
             }
         }
-        for (between, reason) in
-            quoted_after(&source, "refuse(").chain(quoted_after(&source, "Problem::new("))
+        for (between, reason) in quoted_after(&source, "refuse(")
+            .chain(quoted_after(&source, "Problem::new("))
+            .chain(quoted_after(&source, "FUNCTION_FAILED: &str ="))
         {
             if between.trim().is_empty() || between.trim() == "status," {
                 found.entry(reason.to_owned()).or_default();

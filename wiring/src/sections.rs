@@ -1,29 +1,30 @@
-//! The sections of the configuration.
+//! The sections of the configurations. The comments of their fields are the text of `docs/configuration.md`.
 
 use eventflow_gateway::GatewayConfig;
-use eventflow_lifecycle::config::{bytes, duration};
+use eventflow_lifecycle::config::{Secret, bytes, duration};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Gateway {
+pub struct Gateway {
     /// Host names that a request may carry besides loopback ones.
-    pub(crate) hosts: Vec<String>,
+    pub hosts: Vec<String>,
     /// Origins (`https://console.example`) of pages that may call besides the own one.
-    pub(crate) origins: Vec<String>,
+    pub origins: Vec<String>,
     /// How long a request that is no stream may take, its `wait` not counted.
     #[serde(with = "duration")]
-    pub(crate) request_timeout: Duration,
+    pub request_timeout: Duration,
     /// How long a body may take to arrive whole; over it, 408.
     #[serde(with = "duration")]
-    pub(crate) body_timeout: Duration,
+    pub body_timeout: Duration,
     /// How long a body may pause; over it, 408.
     #[serde(with = "duration")]
-    pub(crate) body_idle: Duration,
+    pub body_idle: Duration,
     /// After so long a silence a stream says that it is alive; proxies give up after 20s or more.
     #[serde(with = "duration")]
-    pub(crate) keep_alive: Duration,
+    pub keep_alive: Duration,
 }
 
 impl Default for Gateway {
@@ -37,36 +38,36 @@ impl Default for Gateway {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Bytes of a payload or a result; 1Ki to 2Gi.
     #[serde(with = "bytes")]
-    pub(crate) payload: u64,
+    pub payload: u64,
     /// Payloads and results up to this are kept in the record itself, larger ones in the blob store; at most 1Mi.
     #[serde(with = "bytes")]
-    pub(crate) inline: u64,
+    pub inline: u64,
     /// Bytes of stdout that are the result of a job that writes no result file: the last ones.
     #[serde(with = "bytes")]
-    pub(crate) stdout_result: u64,
+    pub stdout_result: u64,
     /// Bytes of captured logs per call.
     #[serde(with = "bytes")]
-    pub(crate) logs: u64,
+    pub logs: u64,
     /// Bytes of an uploaded artifact.
     #[serde(with = "bytes")]
-    pub(crate) artifact: u64,
+    pub artifact: u64,
     /// Bytes of bodies in memory at once, over all requests; over it, 429. At least `limits.payload`.
     #[serde(with = "bytes")]
-    pub(crate) buffered: u64,
+    pub buffered: u64,
     /// The longest `wait` of a call or a read.
     #[serde(with = "duration")]
-    pub(crate) max_wait: Duration,
+    pub max_wait: Duration,
     /// The longest `delay` of a call.
     #[serde(with = "duration")]
-    pub(crate) max_delay: Duration,
+    pub max_delay: Duration,
     /// How long an Idempotency-Key is kept.
     #[serde(with = "duration")]
-    pub(crate) idempotency: Duration,
+    pub idempotency: Duration,
     /// Attempts of a call that may be lost with their worker before the call fails.
-    pub(crate) max_lost: u32,
+    pub max_lost: u32,
 }
 
 impl Default for Limits {
@@ -89,27 +90,27 @@ impl Default for Limits {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Dispatcher {
+pub struct Dispatcher {
     /// Runs at once, over all functions.
-    pub(crate) slots: usize,
+    pub slots: usize,
     /// Runs at once of a function that declares no `concurrency`.
-    pub(crate) default_concurrency: u32,
+    pub default_concurrency: u32,
     /// Calls whose callers wait for a slot, over all functions; one more gets 429.
-    pub(crate) max_waiting: usize,
+    pub max_waiting: usize,
     /// How long a run is its worker's without a renewal; renewed every third of it. 3s to 10m.
     #[serde(with = "duration")]
-    pub(crate) lease: Duration,
+    pub lease: Duration,
     /// The longest time between the end of a sync call and its record; at most 100ms.
     #[serde(with = "duration")]
-    pub(crate) record_flush: Duration,
+    pub record_flush: Duration,
     /// Records of ended sync calls that may wait to be written; more calls get 429.
-    pub(crate) record_buffer: usize,
+    pub record_buffer: usize,
     /// The longest time that captured lines are in memory only; at most 5s.
     #[serde(with = "duration")]
-    pub(crate) log_flush: Duration,
+    pub log_flush: Duration,
     /// Bytes of captured lines kept while the record cannot be written; over it, lines are dropped with a marker.
     #[serde(with = "bytes")]
-    pub(crate) log_buffer: u64,
+    pub log_buffer: u64,
 }
 
 impl Default for Dispatcher {
@@ -130,18 +131,18 @@ impl Default for Dispatcher {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Retention {
+pub struct Retention {
     /// Ended calls older than this are removed; at least 1m.
     #[serde(with = "duration")]
-    pub(crate) max_age: Duration,
+    pub max_age: Duration,
     /// Ended calls kept per function; older ones are removed.
-    pub(crate) max_count: u64,
+    pub max_count: u64,
     /// How often old records and unused blobs are looked for; at least 1s.
     #[serde(with = "duration")]
-    pub(crate) every: Duration,
+    pub every: Duration,
     /// A blob that nothing names is kept for so long; at least 1m.
     #[serde(with = "duration")]
-    pub(crate) blob_min_age: Duration,
+    pub blob_min_age: Duration,
 }
 
 impl Default for Retention {
@@ -158,13 +159,13 @@ impl Default for Retention {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Process {
+pub struct Process {
     /// A warm process that nobody called for so long is stopped, down to the function's `scaling.min`.
     #[serde(with = "duration")]
-    pub(crate) idle_stop: Duration,
+    pub idle_stop: Duration,
     /// Between SIGTERM and SIGKILL, at most 4s.
     #[serde(with = "duration")]
-    pub(crate) kill_grace: Duration,
+    pub kill_grace: Duration,
 }
 
 impl Default for Process {
@@ -175,18 +176,18 @@ impl Default for Process {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Wasm {
+pub struct Wasm {
     /// Instances that run at once; more calls wait.
-    pub(crate) max_instances: u32,
+    pub max_instances: u32,
     /// Bytes of a module or a component.
     #[serde(with = "bytes")]
-    pub(crate) max_code: u64,
+    pub max_code: u64,
     /// Bytes of compiled code kept on disk; the oldest goes first.
     #[serde(with = "bytes")]
-    pub(crate) cache: u64,
+    pub cache: u64,
     /// How long one compilation may take.
     #[serde(with = "duration")]
-    pub(crate) compile_timeout: Duration,
+    pub compile_timeout: Duration,
 }
 
 impl Default for Wasm {
@@ -199,4 +200,128 @@ impl Default for Wasm {
             compile_timeout: defaults.compile_timeout,
         }
     }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Postgres {
+    /// `postgres://user:password@host:5432/database?sslmode=verify-full`, with the parameters of libpq.
+    pub url: Secret<String>,
+    /// Connections for writing; each commits a group of what waits at a time.
+    pub writers: u32,
+    /// Connections for reading, opened when first needed.
+    pub readers: u32,
+    /// From a request to its answer at the latest, whatever the database does; over it, 503. 1s to 5m.
+    #[serde(with = "duration")]
+    pub deadline: Duration,
+}
+
+impl Default for Postgres {
+    fn default() -> Self {
+        let options = eventflow_store::PostgresOptions::default();
+        Self {
+            url: Secret::default(),
+            writers: options.writers,
+            readers: options.readers,
+            deadline: options.deadline,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Nats {
+    /// `nats://user:password@host:4222`, of any servers of one cluster.
+    pub servers: Secret<Vec<String>>,
+    /// A `.creds` file; without one, what the servers' URLs say.
+    pub credentials_file: Option<PathBuf>,
+    /// Certificates of the authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Whether a connection without TLS is refused.
+    pub require_tls: bool,
+    /// Copies of each stream: 1, 3 or 5.
+    pub replicas: usize,
+    /// Messages that wait at most; over it the outbox holds them back.
+    pub max_messages: i64,
+    /// A message that nobody speaks of for so long is delivered again; kept alive every third of it.
+    #[serde(with = "duration")]
+    pub ack_wait: Duration,
+    /// How often the streams are compared with what they must be, and repaired; at most 30s.
+    #[serde(with = "duration")]
+    pub check_every: Duration,
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        let config = eventflow_bus::jetstream::Config::default();
+        Self {
+            servers: Secret::new(config.servers),
+            credentials_file: None,
+            ca_file: None,
+            require_tls: config.require_tls,
+            replicas: config.replicas,
+            max_messages: config.max_messages,
+            ack_wait: config.ack_wait,
+            check_every: config.check_every,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Blobs {
+    /// Where artifacts and large payloads and results are: `folder`, `s3`, or `postgres` for small installations.
+    pub kind: String,
+    /// The folder, which all replicas share.
+    pub folder: PathBuf,
+    /// `https://host[:port]` of an S3-compatible storage; empty = that of AWS in `region`.
+    pub endpoint: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The bucket's region.
+    pub region: String,
+    /// Segments before all keys in the bucket; what lies under them is EventFlow's alone.
+    pub prefix: String,
+    /// The access key of the storage.
+    pub access_key: Secret<String>,
+    /// The secret key of the storage.
+    pub secret_key: Secret<String>,
+    /// Whether `endpoint` may be `http://`: payloads would be readable on the way.
+    pub allow_http: bool,
+    /// Certificates of the authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Blobs {
+    fn default() -> Self {
+        let s3 = eventflow_blobs::S3Config::default();
+        Self {
+            kind: "folder".to_owned(),
+            folder: PathBuf::new(),
+            endpoint: String::new(),
+            bucket: s3.bucket,
+            region: s3.region,
+            prefix: s3.prefix,
+            access_key: Secret::default(),
+            secret_key: Secret::default(),
+            allow_http: s3.allow_http,
+            ca_file: s3.ca_file,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Auth {
+    /// The file with the installation's key, mode 600, the same for all replicas: it signs tokens.
+    pub key_file: PathBuf,
+    /// `cluster` lets admin/admin log in: for tests and clusters on one's own machine. Else empty.
+    pub dev_login: String,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Peers {
+    /// The internal addresses of the dispatchers, `host:port`.
+    pub dispatchers: Vec<String>,
 }

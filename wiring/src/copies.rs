@@ -12,14 +12,14 @@ use tokio::sync::mpsc;
 const WAITING: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Copies {
+pub struct Copies {
     reports: mpsc::Sender<RuntimeReport>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
 }
 
 impl Copies {
-    pub(super) fn start(
+    pub fn start(
         registry: Arc<dyn FunctionRegistry>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
@@ -60,4 +60,14 @@ impl Observer for Copies {
         let lines = vec![FunctionLogLine { invocation: None, approximate: line.calls > 0, line: captured }];
         self.bus.announce(Live::LogLines { function: line.function.clone(), lines });
     }
+}
+
+/// Hears nothing: where no copy is ever started.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn report(&self, _: RuntimeReport) {}
+
+    fn line(&self, _: CopyLine<'_>) {}
 }

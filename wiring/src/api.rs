@@ -1,0 +1,187 @@
+//! `eventflow-api`: takes declarations and calls, and answers what happened.
+
+use crate::adapters::{self, Adapters, Sections};
+use crate::copies::Nobody;
+use crate::dispatcher::Runtimes;
+use crate::ranges::{self, Section};
+use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Wasm};
+use crate::service::{Service, StartError, admin, bind};
+use crate::translate;
+use eventflow_api::{App, Http, Parts};
+use eventflow_bus::JetStreamBus;
+use eventflow_dispatcher::Relay;
+use eventflow_domain::ports::{Bus, Runtime, Store};
+use eventflow_gateway::{Deps, ServerConfig, router, serve};
+use eventflow_interconnect::{ClientConfig, RemoteInvoker, StaticPeers};
+use eventflow_lifecycle::config::{Problems, Validate, duration};
+use eventflow_lifecycle::{Handle, OnExit};
+use eventflow_runtime_process::Observer;
+use eventflow_store::PostgresStore;
+use eventflow_telemetry::Metrics;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApiConfig {
+    /// Where gRPC, grpc-web and REST are served.
+    pub listen: String,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served beside that.
+    pub admin_listen: String,
+    /// A folder of this replica's own, for scratch files.
+    pub data: PathBuf,
+    /// What functions may be: `wasm`, and on one's own machine `process`.
+    pub runtimes: Vec<String>,
+    /// How long running requests may go on at shutdown; at most 10m.
+    #[serde(with = "duration")]
+    pub grace: Duration,
+    pub gateway: Gateway,
+    pub limits: Limits,
+    pub wasm: Wasm,
+    pub postgres: Postgres,
+    pub nats: Nats,
+    pub blobs: Blobs,
+    pub auth: Auth,
+    pub peers: Peers,
+    pub telemetry: eventflow_telemetry::Config,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8080".to_owned(),
+            admin_listen: "0.0.0.0:9100".to_owned(),
+            data: PathBuf::from("/var/lib/eventflow"),
+            runtimes: vec!["wasm".to_owned()],
+            grace: Duration::from_secs(25),
+            gateway: Gateway::default(),
+            limits: Limits::default(),
+            wasm: Wasm::default(),
+            postgres: Postgres::default(),
+            nats: Nats::default(),
+            blobs: Blobs::default(),
+            auth: Auth::default(),
+            peers: Peers::default(),
+            telemetry: eventflow_telemetry::Config::default(),
+        }
+    }
+}
+
+impl Validate for ApiConfig {
+    fn validate(&self, problems: &mut Problems) {
+        ranges::grace(problems, self.grace);
+        ranges::listeners(problems, &[("listen", &self.listen), ("admin_listen", &self.admin_listen)]);
+        Runtimes::check(&self.runtimes, problems);
+        let Self { gateway, limits, wasm, postgres, nats, blobs, auth, peers, .. } = self;
+        let sections: [&dyn Section; 8] = [gateway, limits, wasm, postgres, nats, blobs, auth, peers];
+        for section in sections {
+            section.check(problems);
+        }
+        for (key, message) in self.telemetry.problems() {
+            problems.push(format!("telemetry.{key}"), message);
+        }
+    }
+}
+
+/// The running api.
+#[derive(Debug)]
+pub struct ApiService {
+    address: SocketAddr,
+    store: Arc<PostgresStore>,
+    bus: Arc<JetStreamBus>,
+}
+
+impl Service for ApiService {
+    type Config = ApiConfig;
+
+    const NAME: &'static str = "eventflow-api";
+    const TOP: &'static [(&'static str, &'static str)] = &[
+        ("EVENTFLOW_LISTEN", "listen"),
+        ("EVENTFLOW_ADMIN_LISTEN", "admin_listen"),
+        ("EVENTFLOW_DATA", "data"),
+        ("EVENTFLOW_RUNTIMES", "runtimes"),
+        ("EVENTFLOW_GRACE", "grace"),
+    ];
+
+    fn telemetry(config: &ApiConfig) -> &eventflow_telemetry::Config {
+        &config.telemetry
+    }
+
+    fn grace(config: &ApiConfig) -> Duration {
+        config.grace
+    }
+
+    async fn start(config: &ApiConfig, handle: &Handle) -> Result<Self, StartError> {
+        let (listener, address) = bind("listen", &config.listen).await?;
+        let metrics = Metrics::new();
+        let ready = handle.health().check("server");
+        admin(&config.admin_listen, metrics.clone(), handle).await?;
+        let ApiConfig { postgres, nats, blobs, auth, .. } = config;
+        let adapters = Adapters::open(Sections { postgres, nats, blobs, auth }, Self::NAME, handle).await?;
+        adapters::show(&adapters.bus, &metrics);
+        let app = app(config, &adapters, handle)?;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+        let services = eventflow_api::routes(&app, &adapters.authenticator, health)
+            .map_err(|error| StartError::of("build the services", &error))?;
+        let http = Arc::new(Http::new(app, Arc::clone(&adapters.authenticator)));
+        let deps = Deps {
+            invoke: http.clone(),
+            proxy: http,
+            health: handle.health().clone(),
+            metrics,
+            draining: handle.draining(),
+            fallback: None,
+        };
+        let gateway = translate::gateway(&config.gateway, &config.limits, address.ip().is_loopback());
+        let router =
+            router(gateway, services, deps).map_err(|error| StartError::of("build the routes", &error))?;
+        let server = ServerConfig { grace: config.grace, ..ServerConfig::default() };
+        handle.spawn("server", OnExit::Shutdown, serve(listener, router, server, handle.draining()));
+        ready.ready();
+        Ok(Self { address, store: adapters.store, bus: adapters.bus })
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn close(self) {
+        adapters::close(self.store, self.bus).await;
+    }
+}
+
+fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<App>, StartError> {
+    let store: Arc<dyn Store> = adapters.store.clone();
+    let bus: Arc<dyn Bus> = adapters.bus.clone();
+    let relay = Relay::new(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&adapters.clock));
+    let wake = relay.handle();
+    let token = handle.token();
+    handle.spawn("relay", OnExit::Shutdown, async move { relay.run(token).await });
+    let peers = Arc::new(StaticPeers::new(config.peers.dispatchers.iter().map(String::as_str)));
+    let client = ClientConfig { payload_limit: config.limits.payload, ..ClientConfig::default() };
+    let invoker =
+        RemoteInvoker::new(peers, Arc::clone(&adapters.peer_key), Arc::clone(&adapters.clock), client);
+    let parts = Parts {
+        registry: Arc::clone(&adapters.registry),
+        store,
+        bus,
+        blobs: Arc::clone(&adapters.blobs),
+        invoker: Arc::new(invoker),
+        runtimes: checking(config, adapters)?,
+        clock: Arc::clone(&adapters.clock),
+        wake_relay: Arc::new(move || wake.wake()),
+    };
+    Ok(App::start(parts, eventflow_api::Config { limits: (&config.limits).into() }, handle))
+}
+
+/// Runtimes that are only asked whether they take a declaration: they run nothing here.
+fn checking(config: &ApiConfig, adapters: &Adapters) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
+    let wasm = Wasm { max_instances: 1, ..config.wasm.clone() };
+    let sections = Runtimes { wasm: &wasm, process: &Process::default(), limits: &config.limits };
+    let nobody: Arc<dyn Observer> = Arc::new(Nobody);
+    sections.build(&config.runtimes, &config.data, adapters, &nobody)
+}

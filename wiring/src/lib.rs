@@ -1,0 +1,18 @@
+//! What the binaries share, and the binaries of the cluster: the room that names adapters.
+//!
+//! ```text
+//!   eventflow dev (cli) ─┐
+//!   eventflow-api ───────┼──▶ sections (configuration) ──▶ translate ──▶ services, runtimes, gateway
+//!   eventflow-dispatcher ┘    adapters: PostgreSQL, JetStream, blobs, registry, key
+//! ```
+
+pub mod adapters;
+pub mod api;
+pub mod copies;
+pub mod dispatcher;
+pub mod ranges;
+pub mod sections;
+pub mod service;
+pub mod translate;
+
+pub use copies::Copies;
