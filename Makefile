@@ -1,6 +1,6 @@
 # Thin verbs; what they do is in scripts/ and xtask/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs demo setup examples test test-function lint gen bench clean
+.PHONY: help run stop logs up down up-local down-local demo setup examples test test-function lint gen bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -13,6 +13,18 @@ stop: ## stop what `make run` started
 
 logs: ## follow the log of what `make run` started
 	@scripts/run.sh logs
+
+up: ## start compose.yaml, the cluster's shape with a container engine, on 127.0.0.1:8081
+	@scripts/compose.sh up
+
+down: ## stop what `make up` started; its data stays
+	@scripts/compose.sh down
+
+up-local: ## start the same as plain processes, without a container engine, on 127.0.0.1:8081
+	@scripts/setup.sh test && scripts/local-stack.sh up
+
+down-local: ## stop what `make up-local` started; its data stays
+	@scripts/local-stack.sh down
 
 demo: ## walk through the tour, on a server of its own
 	@scripts/demo.sh

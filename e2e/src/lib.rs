@@ -15,6 +15,7 @@ pub mod grpc;
 pub mod ledger;
 pub mod rest;
 pub mod server;
+pub mod shape;
 pub mod wait;
 
 pub use cli::Cli;

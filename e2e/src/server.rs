@@ -1,8 +1,10 @@
-//! One `eventflow dev` of a test's own.
+//! One EventFlow of a test's own: `eventflow dev`, or with `EVENTFLOW_SHAPE=cluster` the services over real servers.
 
 use crate::rest::Rest;
+use crate::shape::{Behind, Cluster, Shape};
 use crate::wait::{self, SOON};
 use crate::{Cli, Grpc};
+use eventflow_testkit::servers::free_port;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -13,18 +15,40 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-const READY: &str = "eventflow is ready on ";
+const READY: &str = " is ready on ";
 
 /// How a server is started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    behind: Behind,
     settings: Vec<String>,
     env: Vec<(String, String)>,
     args: Vec<String>,
     data: Option<PathBuf>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        let behind = Behind { own_postgres: false, dispatchers: 1 };
+        Self { behind, settings: Vec::new(), env: Vec::new(), args: Vec::new(), data: None }
+    }
+}
+
 impl Options {
+    /// In the cluster shape: a database server of its own, to do harm to.
+    #[must_use]
+    pub fn own_postgres(mut self) -> Self {
+        self.behind.own_postgres = true;
+        self
+    }
+
+    /// In the cluster shape: so many dispatchers.
+    #[must_use]
+    pub fn dispatchers(mut self, count: usize) -> Self {
+        self.behind.dispatchers = count;
+        self
+    }
+
     /// `--set KEY=VALUE`.
     #[must_use]
     pub fn set(mut self, setting: &str) -> Self {
@@ -58,21 +82,28 @@ impl Options {
         let folder = tempfile::Builder::new().prefix("eventflow-e2e-").tempdir().unwrap();
         let data = self.data.clone().unwrap_or_else(|| folder.path().join("data"));
         let log = folder.path().join("stderr.txt");
-        let mut server = Server { folder, data, log, options: self, running: None, port: 0 };
+        let cluster = match Shape::wanted() {
+            Shape::Local => None,
+            Shape::Cluster => Some(Cluster::start(&data, self.behind).await),
+        };
+        let mut server =
+            Server { folder, data, log, options: self, running: Vec::new(), port: free_port(), cluster };
         server.launch().await;
         server
     }
 }
 
-/// A running `eventflow dev`; ended with its whole process group on drop. What it said is printed where a test fails.
+/// A running EventFlow; ended with its whole process groups on drop. What it said is printed where a test fails.
 #[derive(Debug)]
 pub struct Server {
     folder: TempDir,
     data: PathBuf,
     log: PathBuf,
     options: Options,
-    running: Option<Child>,
+    /// `eventflow dev`; or the dispatcher and the api, which is the one that is asked.
+    running: Vec<Child>,
     port: u16,
+    cluster: Option<Cluster>,
 }
 
 impl Server {
@@ -104,9 +135,25 @@ impl Server {
         self.folder.path()
     }
 
-    /// The process id, which is also that of its group. Panics where it does not run.
+    /// The id of the process that runs functions, which is also that of its group. Panics where it does not run.
     pub fn pid(&self) -> u32 {
-        self.running.as_ref().expect("the server runs").id()
+        self.running.first().expect("the server runs").id()
+    }
+
+    /// The id of the process that is asked.
+    pub fn front_pid(&self) -> u32 {
+        self.running.last().expect("the server runs").id()
+    }
+
+    /// Where the process that runs functions tells its metrics.
+    pub fn monitored(&self) -> Rest {
+        let port = self.cluster.as_ref().map_or(self.port, Cluster::admin_port);
+        Rest::new(&format!("http://127.0.0.1:{port}"))
+    }
+
+    /// What stands behind it in the cluster shape.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        self.cluster.as_mut().expect("the cluster shape")
     }
 
     /// What it wrote to stderr so far, over all its lives.
@@ -151,28 +198,65 @@ impl Server {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(pid(self.pid()), signal).unwrap();
+        assert!(!self.running.is_empty(), "the server runs");
+        for process in &self.running {
+            kill_process(pid(process.id()), signal).unwrap();
+        }
     }
 
-    /// Waits for its end.
+    /// A signal to one process alone: the dispatchers first, the api last.
+    pub fn signal_one(&self, number: usize, signal: Signal) {
+        kill_process(pid(self.running[number].id()), signal).unwrap();
+    }
+
+    /// Waits for its end; where there are several processes, the end that was not clean counts.
     pub async fn exited(&mut self, bound: Duration) -> ExitStatus {
-        let mut child = self.running.take().expect("the server runs");
-        let ended = wait::until("the server's end", bound, async || child.try_wait().unwrap());
-        let status = ended.await;
-        self.running = None;
-        status
+        let mut worst: Option<ExitStatus> = None;
+        for process in &mut self.running {
+            let ended = wait::until("the server's end", bound, async || process.try_wait().unwrap()).await;
+            worst = worst.filter(|status| !status.success()).or(Some(ended));
+        }
+        self.running.clear();
+        worst.expect("the server runs")
     }
 
     /// Starts it again on the same data and the same port; it must not be running.
     pub async fn restart(&mut self) {
-        assert!(self.running.is_none(), "the server still runs");
+        assert!(self.running.is_empty(), "the server still runs");
         self.launch().await;
     }
 
+    /// Starts it and kills it `after` that, while it picks up what the last one left. It must not be running.
+    pub async fn doomed_start(&mut self, after: Duration) {
+        assert!(self.running.is_empty(), "the server still runs");
+        for command in self.commands() {
+            let mut command = self.environment(command);
+            let child = command.stdout(Stdio::null()).spawn();
+            self.running.push(child.unwrap());
+        }
+        tokio::time::sleep(after).await;
+        self.kill().await;
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        match &self.cluster {
+            None => vec![self.dev()],
+            Some(cluster) => cluster.commands(&self.options.settings, self.port, &self.data),
+        }
+    }
+
     async fn launch(&mut self) {
-        let mut child = self.command().spawn().unwrap();
+        for command in self.commands() {
+            // The last one is the one that is asked.
+            self.port = self.start_process(command).await;
+        }
+    }
+
+    /// Starts a process and returns the port that it says it serves on.
+    async fn start_process(&mut self, command: Command) -> u16 {
+        let mut child = self.environment(command).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
-        self.running = Some(child);
+        self.running.push(child);
         let (said, line) = oneshot::channel();
         // A thread and not a task: the pipe is read to its end, so that the server never writes to a closed one.
         std::thread::spawn(move || {
@@ -184,14 +268,11 @@ impl Server {
         let Some(port) = line.as_deref().and_then(port_of) else {
             panic!("no ready line within {SOON:?} but {line:?}; stderr:\n{}", self.stderr());
         };
-        self.port = port;
+        port
     }
 
-    fn command(&self) -> Command {
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        // Where the test itself is killed, the server shall not outlive it.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(crate::binary());
+    fn dev(&self) -> Command {
+        let mut command = guarded(&crate::binary());
         command
             .args(["dev", "--no-examples", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.data);
@@ -199,6 +280,11 @@ impl Server {
         for setting in &self.options.settings {
             command.args(["--set", setting]);
         }
+        command
+    }
+
+    fn environment(&self, mut command: Command) -> Command {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
         crate::cli::clean(&mut command, self.folder.path());
         command.envs(self.options.env.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
@@ -206,9 +292,16 @@ impl Server {
     }
 }
 
+/// Where the test itself is killed, the server shall not outlive it.
+pub(crate) fn guarded(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut child) = self.running.take() {
+        for mut child in self.running.drain(..) {
             let group = pid(child.id());
             let _gone_already = kill_process_group(group, Signal::KILL);
             drop(child.wait());
@@ -223,7 +316,7 @@ impl Drop for Server {
 }
 
 fn port_of(line: &str) -> Option<u16> {
-    line.strip_prefix(READY)?.rsplit(':').next()?.parse().ok()
+    line.split_once(READY)?.1.rsplit(':').next()?.parse().ok()
 }
 
 fn pid(id: u32) -> Pid {

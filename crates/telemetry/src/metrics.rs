@@ -4,15 +4,18 @@
 //! [`Metrics::function`], into handles that only count; at most [`Metrics::MAX_FUNCTIONS`] functions have series
 //! of their own, the rest share those labelled `other`.
 
+mod bus;
 mod families;
 mod function;
 mod process;
 mod runtime;
 mod text;
 
+pub use bus::BusCounts;
 pub use function::{FunctionMetrics, InFlight};
 pub use prometheus_client;
 
+use bus::Bus;
 use eventflow_domain::FunctionKey;
 use families::{Families, FunctionLabels, HttpLabels};
 use parking_lot::RwLock;
@@ -33,6 +36,7 @@ struct Inner {
     families: Families,
     active_functions: Gauge,
     outbox_lag: Gauge<f64, AtomicU64>,
+    bus: Bus,
     functions: RwLock<HashMap<FunctionKey, FunctionMetrics>>,
 }
 
@@ -59,13 +63,15 @@ impl Metrics {
         registry.register("eventflow_active_functions", "Functions that exist", active_functions.clone());
         let help = "Age of the oldest outbox row that is not published";
         registry.register("eventflow_outbox_lag_seconds", help, outbox_lag.clone());
+        let bus = Bus::default();
+        registry.register_collector(Box::new(bus.clone()));
         registry.register_collector(Box::new(process::Process::new()));
         if let Ok(handle) = tokio::runtime::Handle::try_current() {
             registry.register_collector(Box::new(runtime::Runtime(handle.metrics())));
         }
         register(&mut registry);
         let functions = RwLock::default();
-        Self(Arc::new(Inner { registry, families, active_functions, outbox_lag, functions }))
+        Self(Arc::new(Inner { registry, families, active_functions, outbox_lag, bus, functions }))
     }
 
     /// The handles of one function: resolve them once, keep them.
@@ -102,6 +108,11 @@ impl Metrics {
     /// The age of the oldest outbox row that is not published; zero = none waits.
     pub fn set_outbox_lag(&self, lag: Duration) {
         self.0.outbox_lag.set(lag.as_secs_f64());
+    }
+
+    /// Shows what a bus counts as `eventflow_bus_*`; `read` must be quick, it is called when metrics are asked for.
+    pub fn show_bus(&self, read: impl Fn() -> BusCounts + Send + Sync + 'static) {
+        self.0.bus.tell(Box::new(read));
     }
 
     /// Every metric as OpenMetrics text; its type is [`Metrics::CONTENT_TYPE`].

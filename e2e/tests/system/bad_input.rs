@@ -1,11 +1,14 @@
 //! Input that should not exist: every row answers with one exact refusal and stores nothing.
 
 mod calls;
+mod code;
 mod declarations;
+mod disk;
 mod grpc;
 mod http;
 mod quotas;
 mod raw;
+mod unavailable;
 
 use crate::support::echo;
 use eventflow_e2e::wait::{SOON, settles};

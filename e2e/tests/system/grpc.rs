@@ -43,7 +43,7 @@ async fn every_rpc_of_functions_works_for_a_generated_client() {
     let server = Server::start().await;
     let mut functions = server.grpc().await.functions();
     let made = functions.apply_function(apply(function("a", "exec cat"))).await.unwrap().into_inner();
-    assert!(made.created && made.changed && made.function.unwrap().version == 1);
+    assert!(made.created && made.changed && made.function.unwrap().version() == 1);
     let same = functions.apply_function(apply(function("a", "exec cat"))).await.unwrap().into_inner();
     assert!(!same.created && !same.changed, "{same:?}");
     let twice = v1::ApplyFunctionRequest { create_only: true, ..apply(function("a", "exec cat")) };
@@ -72,7 +72,7 @@ async fn every_rpc_of_functions_works_for_a_generated_client() {
     functions.apply_function(apply(function("a", "echo two"))).await.unwrap();
     let rollback = v1::RollbackFunctionRequest { name: "a".to_owned(), version: 1, ..Default::default() };
     let back = functions.rollback_function(rollback).await.unwrap().into_inner().function.unwrap();
-    assert_eq!(back.version, 3);
+    assert_eq!(back.version(), 3);
     let versions = v1::ListVersionsRequest { name: "a".to_owned(), ..Default::default() };
     let versions = functions.list_versions(versions).await.unwrap().into_inner().versions;
     assert_eq!(versions.iter().map(|v| v.version).collect::<Vec<_>>(), [3, 2, 1]);

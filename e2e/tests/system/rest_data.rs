@@ -1,8 +1,11 @@
 use crate::support::{ECHO_WAT, echo, shell_with};
+use eventflow_e2e::shape::only_local;
+use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Rest, Server};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 async fn upload(rest: &Rest, code: impl Into<bytes::Bytes>) -> String {
     let call = rest.request("POST", "/v1/artifacts").header("content-type", "application/octet-stream");
@@ -124,6 +127,9 @@ async fn secrets_and_configs_reach_the_function_and_no_answer() {
 
 #[tokio::test]
 async fn the_data_folder_is_the_owners_alone() {
+    if !only_local("the test makes the folder there") {
+        return;
+    }
     use std::os::unix::fs::PermissionsExt as _;
     let server = Server::start().await;
     let open = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
@@ -144,4 +150,36 @@ async fn what_was_accepted_outlives_a_restart() {
     server.restart().await;
     assert_eq!(rest.record(&done).await["resultText"], "kept", "and the token holds too");
     assert_eq!(rest.ended(&later).await["resultText"], "later");
+}
+
+#[tokio::test]
+async fn an_old_artifact_is_young_again_once_an_apply_has_named_it() {
+    let mut server = Server::options().set("retention.every=3s").start().await;
+    let rest = server.rest().await;
+    let [named, forgotten] = [upload(&rest, ECHO_WAT).await, upload(&rest, format!("{ECHO_WAT};;")).await];
+    let file = |server: &Server, digest: &str| {
+        server.data().join("blobs/artifacts").join(digest.strip_prefix("sha256:").unwrap())
+    };
+    let function =
+        |digest: &str| json!({"name": "w", "runtime": "wasm", "image": format!("artifact@{digest}")});
+    // A collection must not come in between.
+    server.stop().await;
+    for digest in [&named, &forgotten] {
+        let written = fs::metadata(file(&server, digest)).unwrap().modified().unwrap();
+        let made_old = written - Duration::from_secs(3 * 3600);
+        let times = fs::FileTimes::new().set_modified(made_old);
+        fs::File::options().write(true).open(file(&server, digest)).unwrap().set_times(times).unwrap();
+    }
+    server.restart().await;
+    let rest = server.rest().await;
+    // Only looked at, so that nothing but its age protects it.
+    let looked_at = rest.post("/v1/functions?dryRun=true", &function(&named)).await;
+    assert_eq!(looked_at.status, 200, "{looked_at:?}");
+    until("the forgotten one to go", SOON, async || (!file(&server, &forgotten).exists()).then_some(()))
+        .await;
+    assert!(file(&server, &named).exists(), "the same collection found it young");
+    assert_eq!(rest.post("/v1/functions", &function(&named)).await.status, 201);
+    let refused = rest.post("/v1/functions", &function(&forgotten)).await;
+    assert_eq!((refused.status, refused.reason().as_str()), (400, "Invalid"), "{refused:?}");
+    assert!(refused.text().contains("upload"), "{refused:?}");
 }

@@ -154,6 +154,34 @@ async fn versions_are_listed_and_an_old_one_comes_back_as_a_new_one() {
 }
 
 #[tokio::test]
+async fn a_version_is_listed_as_it_was_declared() {
+    let server = Server::start().await;
+    let rest = server.rest().await;
+    let first = rest.apply(&shell_with("a", "exec cat", json!({"env": {"A": "1"}}))).await;
+    rest.apply(&shell_with("a", "exec cat", json!({"env": {"A": "2"}}))).await;
+    let list = rest.get("/v1/functions/a/versions").await.json();
+    let versions = list["versions"].as_array().unwrap();
+    assert_eq!(versions.len(), 2, "{list}");
+    for (version, number, current) in [(&versions[0], 2, true), (&versions[1], 1, false)] {
+        assert_eq!(
+            (&version["version"], &version["current"], &version["createdBy"]),
+            (&json!(number), &json!(current), &json!("admin")),
+            "{version}"
+        );
+        assert!(version["createTime"].is_string(), "{version}");
+        let function = version["function"].as_object().unwrap();
+        assert_eq!(function["env"]["A"], number.to_string(), "{version}");
+        let output_only = ["version", "generation", "desiredCopies", "readyCopies", "uid", "state", "etag"];
+        let told: Vec<_> = output_only.iter().filter(|key| function.contains_key(**key)).collect();
+        assert!(told.is_empty(), "a declaration says nothing of {told:?}: {version}");
+    }
+    assert!(first["version"] == 1 && first["generation"] == "1" && first["readyCopies"] == 0, "{first}");
+    let mut again = versions[1]["function"].clone();
+    again.as_object_mut().unwrap().retain(|_, value| *value != json!([]));
+    assert_eq!(rest.apply(&again).await["version"], 3, "it can be applied as it is");
+}
+
+#[tokio::test]
 async fn a_paused_function_refuses_calls_holds_waiting_ones_and_goes_on_when_resumed() {
     let server = Server::start().await;
     let rest = server.rest().await;

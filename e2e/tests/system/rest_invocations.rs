@@ -1,3 +1,6 @@
+mod answers;
+mod downloads;
+
 use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, settles};
 use eventflow_e2e::{Rest, Server};

@@ -64,6 +64,16 @@ async fn the_process_and_its_runtime_are_measured() {
 }
 
 #[test]
+fn a_bus_is_shown_once_it_tells() {
+    let metrics = Metrics::new();
+    assert!(!metrics.encode().contains("eventflow_bus"));
+    metrics.show_bus(|| BusCounts { repairs: 2, ..BusCounts::default() });
+    let text = metrics.encode();
+    assert_eq!(sample(&text, "eventflow_bus_repairs_total"), Some(2.0), "{text}");
+    assert_eq!(sample(&text, "eventflow_bus_poison_total"), Some(0.0), "{text}");
+}
+
+#[test]
 fn a_run_is_in_flight_until_its_guard_is_dropped() {
     let metrics = Metrics::new();
     let series = r#"eventflow_function_in_flight{namespace="default",function="hello"}"#;

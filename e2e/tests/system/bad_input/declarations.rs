@@ -124,6 +124,28 @@ async fn environments_and_amounts_that_cannot_be_are_refused() {
             json!({"resources": {"memory": "12xyz"}}),
             invalid(&["resources.memory"], &["12xyz"]),
         ),
+        (
+            "memory over the maximum",
+            json!({"resources": {"memory": "1025Gi"}}),
+            invalid(&["resources.memory"], &["1Mi to 1024Gi", "1025Gi"]),
+        ),
+        (
+            "memory under the minimum",
+            json!({"resources": {"memory": "1"}}),
+            invalid(&["resources.memory"], &["1Mi to 1024Gi"]),
+        ),
+        (
+            "memory that overflows",
+            json!({"resources": {"memory": "99999999999999999999Gi"}}),
+            invalid(&["resources.memory"], &[]),
+        ),
+        (
+            "CPU over the maximum",
+            json!({"resources": {"cpu": "257"}}),
+            invalid(&["resources.cpu"], &["1m to 256", "257"]),
+        ),
+        ("no CPU at all", json!({"resources": {"cpu": "0"}}), invalid(&["resources.cpu"], &["1m to 256"])),
+        ("negative CPU", json!({"resources": {"cpu": "-1"}}), invalid(&["resources.cpu"], &[])),
         ("negative memory", json!({"resources": {"memory": "-1Mi"}}), invalid(&["resources.memory"], &[])),
         ("no amount of CPU", json!({"resources": {"cpu": "much"}}), invalid(&["resources.cpu"], &["much"])),
         ("no host", json!({"egress": ["example"]}), invalid(&["egress[0]"], &["host:port"])),

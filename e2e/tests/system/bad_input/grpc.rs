@@ -151,6 +151,48 @@ async fn a_message_over_the_limit_is_resource_exhausted() {
     scene.unchanged(Box::pin(work)).await;
 }
 
+#[tokio::test]
+async fn numbers_that_no_enum_has_are_invalid_argument_in_every_filter() {
+    let scene = Scene::start().await;
+    let grpc = scene.server.grpc().await;
+    let (mut functions, mut invocations) = (grpc.functions(), grpc.invocations());
+    let filters = || {
+        let none = v1::InvocationFilter::default();
+        [
+            ("a state", v1::InvocationFilter { state: vec![1, 99], ..none.clone() }, "state"),
+            ("no state", v1::InvocationFilter { state: vec![0], ..none.clone() }, "state"),
+            ("a source", v1::InvocationFilter { source: 99, ..none.clone() }, "source"),
+            ("a start", v1::InvocationFilter { start: -1, ..none }, "start"),
+        ]
+    };
+    let work = async {
+        for (what, filter, field) in filters() {
+            let list = v1::ListInvocationsRequest {
+                state: filter.state.clone(),
+                source: filter.source,
+                start: filter.start,
+                ..Default::default()
+            };
+            let refused = invocations.list_invocations(list).await.expect_err(what);
+            check(what, &refused, Code::InvalidArgument, "Invalid", &[field]);
+            let filter = Some(filter);
+            let cancel = v1::CancelInvocationsRequest { filter: filter.clone(), ..Default::default() };
+            let refused = invocations.cancel_invocations(cancel).await.expect_err(what);
+            check(what, &refused, Code::InvalidArgument, "Invalid", &[field]);
+            let redrive = v1::RedriveInvocationsRequest { filter: filter.clone(), ..Default::default() };
+            let refused = invocations.redrive_invocations(redrive).await.expect_err(what);
+            check(what, &refused, Code::InvalidArgument, "Invalid", &[field]);
+            let discard = v1::DiscardInvocationsRequest { filter, ..Default::default() };
+            let refused = invocations.discard_invocations(discard).await.expect_err(what);
+            check(what, &refused, Code::InvalidArgument, "Invalid", &[field]);
+        }
+        let list = v1::ListFunctionsRequest { runtime: 99, state: 99, ..Default::default() };
+        let refused = functions.list_functions(list).await.expect_err("runtime and state");
+        check("runtime and state", &refused, Code::InvalidArgument, "Invalid", &["runtime", "state"]);
+    };
+    scene.unchanged(Box::pin(work)).await;
+}
+
 /// The status of a raw grpc-web call with these bytes as its message.
 async fn raw(scene: &Scene, method: &str, body: Bytes) -> (u16, String) {
     let call = scene.rest.request("POST", method).header("content-type", "application/grpc-web+proto");

@@ -49,6 +49,34 @@ async fn odd_paths_and_methods_have_their_answers() {
 }
 
 #[tokio::test]
+async fn who_is_unknown_hears_of_that_before_anything_else() {
+    let scene = Scene::start().await;
+    let work = async {
+        let anonymous = scene.rest.without_token();
+        let forged = scene.rest.with_token("a.b.c");
+        for rest in [&anonymous, &forged] {
+            for (method, path, body) in [
+                ("GET", "/v1/functions", "a body that GET does not take"),
+                ("GET", "/v1/functions?nonsense=1&pageSize=-1", ""),
+                ("POST", "/v1/functions", "{\"name\": "),
+                ("POST", "/v1/functions/Not_A_Name:invoke?wait=never", "x"),
+                ("POST", "/v1/artifacts?nonsense=1", "x"),
+                ("GET", "/v1/invocations/nonsense/result", "x"),
+                ("GET", "/v1/invocations/nonsense/logs?follow=maybe", ""),
+                ("DELETE", "/v1/functions/..%2fx", "x"),
+            ] {
+                let answer = rest.request(method, path).body(body).send().await;
+                check(&format!("{method} {path}"), &answer, refusal(401, "Unauthenticated", &[]));
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");
+            }
+        }
+        let login = anonymous.request("POST", "/auth/token").body("{").send().await;
+        check("a login needs no token", &login, refusal(400, "InvalidJson", &[]));
+    };
+    scene.unchanged(work).await;
+}
+
+#[tokio::test]
 async fn too_many_and_too_large_headers_are_431() {
     let scene = Scene::start().await;
     let work = async {

@@ -7,6 +7,7 @@ use super::tries::{Clients, Told, Try, Way};
 use eventflow_e2e::Server;
 use eventflow_e2e::checker::{Answer, History, Request, check};
 use eventflow_e2e::ledger::Ledger;
+use eventflow_e2e::shape::only_local;
 use eventflow_e2e::wait::until;
 use futures::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
@@ -84,7 +85,7 @@ async fn a_server_without_descriptors_refuses_and_recovers() {
     let rest = server.rest().await;
     rest.apply(&shell("echo", "cat")).await;
     assert_eq!(rest.invoke("echo", "before").await.text(), "before");
-    let pid = Pid::from_raw(server.pid().cast_signed());
+    let pid = Pid::from_raw(server.front_pid().cast_signed());
     let few = Rlimit { current: Some(64), maximum: getrlimit(Resource::Nofile).maximum };
     let before = prlimit(pid, Resource::Nofile, few).expect("a limit");
 
@@ -121,6 +122,9 @@ async fn a_server_without_descriptors_refuses_and_recovers() {
 /// A server that was killed may leave its port for a moment to a child that it was about to start.
 #[tokio::test]
 async fn a_port_that_becomes_free_soon_is_waited_for() {
+    if !only_local("a cluster starts its pods again") {
+        return;
+    }
     let mut server = Server::start().await;
     let port = server.port();
     server.kill().await;

@@ -1,6 +1,7 @@
 //! The data folder has no room left: nothing is accepted that is not written, and nothing else breaks.
 
 use super::functions::{ECHO_WAT, ready, wasm};
+use eventflow_e2e::shape::only_local;
 use eventflow_e2e::wait::until;
 use eventflow_e2e::{Rest, Server, skipped};
 use std::fs;
@@ -57,6 +58,9 @@ async fn accept(rest: &Rest, number: usize) -> Result<(String, String), u16> {
 
 #[tokio::test]
 async fn a_full_disk_refuses_calls_and_takes_them_again_when_there_is_room() {
+    if !only_local("it fills the disk of the data folder") {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
         skipped("a small file system cannot be mounted without privileges", false);

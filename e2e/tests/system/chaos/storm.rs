@@ -8,12 +8,11 @@ use super::functions;
 use super::load::{Asked, Load};
 use super::readback::{drained, ends, records};
 use super::tries::Clients;
+use eventflow_e2e::Server;
 use eventflow_e2e::checker::{History, check, summary};
 use eventflow_e2e::ledger::Ledger;
-use eventflow_e2e::{Server, binary};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -80,22 +79,10 @@ async fn kill_often(server: &mut Server, count: u64, begun: Instant, mut rng: St
         kills.push(begun.elapsed());
         server.kill().await;
         if rng.random_bool(0.15) {
-            kill_at_start(server, Duration::from_millis(rng.random_range(0..250))).await;
+            server.doomed_start(Duration::from_millis(rng.random_range(0..250))).await;
             kills.push(begun.elapsed());
         }
         server.restart().await;
     }
     kills
-}
-
-/// A server that dies while it picks up what the last one left.
-async fn kill_at_start(server: &Server, after: Duration) {
-    let mut command = Command::new(binary());
-    command.args(["dev", "--no-examples", "--listen", &format!("127.0.0.1:{}", server.port())]);
-    command.arg("--data").arg(server.data()).env("HOME", server.folder());
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = quiet.spawn().expect("started");
-    sleep(after).await;
-    child.kill().expect("killed");
-    child.wait().expect("gone");
 }

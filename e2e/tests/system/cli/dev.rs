@@ -1,6 +1,7 @@
 //! `eventflow dev` that cannot start, and what it says of its configuration.
 
 use eventflow_e2e::cli::Ended;
+use eventflow_e2e::shape::only_local;
 use eventflow_e2e::{Cli, Server};
 use std::net::TcpListener;
 
@@ -67,6 +68,9 @@ async fn a_taken_port_and_an_address_for_others_are_refused_in_one_line() {
 
 #[tokio::test]
 async fn a_second_process_on_the_same_data_is_refused_and_told_whose_it_is() {
+    if !only_local("replicas share their data") {
+        return;
+    }
     let server = Server::start().await;
     let cli = server.cli().await;
     let said = refused(&cli, &["--listen", "127.0.0.1:0", "--data", server.data().to_str().unwrap()]).await;

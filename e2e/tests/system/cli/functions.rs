@@ -1,5 +1,6 @@
 use super::{apply, json, manifest, script};
 use crate::support::ECHO_WAT;
+use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Cli, Server};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
@@ -126,6 +127,9 @@ async fn list_and_describe_print_tables_json_and_yaml() {
     assert!(none.stderr.contains("eventflow init"), "an empty list says what to do next: {none:#?}");
     apply(&cli, "a", &script("a", "exec cat")).await;
 
+    // Where other processes run it, that it is ready is news that travels.
+    let ready = async || cli.ok(&["list"]).await.contains("READY").then_some(());
+    until("the function to be ready", SOON, ready).await;
     let table = cli.ok(&["list"]).await;
     let rows: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0][..6], ["NAMESPACE", "NAME", "STATE", "RUNTIME", "MODE", "VERSION"]);
@@ -202,4 +206,34 @@ async fn versions_are_listed_rolled_back_to_paused_resumed_and_deleted() {
     assert_eq!(cli.ok(&["delete", "a"]).await, "function default/a deleted\n");
     assert_eq!(cli.run(&["delete", "a"]).await.code, 1);
     assert_eq!(cli.run(&["invoke", "a"]).await.code, 1);
+}
+
+#[tokio::test]
+async fn json_and_yaml_have_the_order_of_the_answer_over_rest() {
+    let server = Server::start().await;
+    let (cli, rest) = (server.cli().await, server.rest().await);
+    rest.apply(&json!({"name": "a", "runtime": "process", "command": ["cat"], "env": {"B": "1", "A": "2"}}))
+        .await;
+    let id = rest.invoke_async("a", "x").await;
+    rest.ended(&id).await;
+    // Keys in the order of the text.
+    let keys = |text: &str, mark: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.split_once(mark));
+        lines.map(|(key, _)| key.trim_matches([' ', '-', '"']).to_owned()).collect()
+    };
+    let pretty = |text: &str| text.replace("\":", "\":\n").replace(['{', '[', ','], "\n");
+    for (path, args) in [
+        ("/v1/functions/a".to_owned(), vec!["describe", "a", "-o", "json"]),
+        (format!("/v1/invocations/{id}"), vec!["invocations", "get", &id, "-o", "json"]),
+        ("/v1/functions/a/versions".to_owned(), vec!["versions", "a", "-o", "json"]),
+    ] {
+        let answer = rest.get(&path).await.text();
+        assert_eq!(keys(&cli.ok(&args).await, "\":"), keys(&pretty(&answer), "\":"), "{args:?}");
+    }
+    let yaml = cli.ok(&["invocations", "get", &id, "-o", "yaml"]).await;
+    let top: Vec<_> = keys(&yaml, ": ")
+        .into_iter()
+        .filter(|key| ["id", "state", "caller", "createTime"].contains(&&**key))
+        .collect();
+    assert_eq!(top[..3], ["id", "state", "caller"], "{yaml}");
 }
