@@ -139,8 +139,9 @@ impl Cluster {
 }
 
 /// The sections of each service.
-const DISPATCHER: &[&str] = &["dispatcher", "grace", "limits", "process", "retention", "telemetry", "wasm"];
-const API: &[&str] = &["gateway", "grace", "limits", "telemetry", "wasm"];
+const DISPATCHER: &[&str] =
+    &["blobs", "dispatcher", "grace", "limits", "process", "retention", "telemetry", "wasm"];
+const API: &[&str] = &["blobs", "gateway", "grace", "limits", "telemetry", "wasm"];
 
 /// The key of one installation: another one's tokens are strangers.
 fn random_hex() -> String {

@@ -133,8 +133,10 @@ async fn blobs(blobs: &Blobs, postgres: &Postgres) -> Result<Arc<dyn ports::Blob
                 access_key: blobs.access_key.expose().clone(),
                 secret_key: blobs.secret_key.expose().clone(),
                 allow_http: blobs.allow_http,
+                virtual_hosted: blobs.virtual_hosted,
                 ca_file: blobs.ca_file.clone(),
-                ..S3Config::default()
+                timeout: blobs.timeout,
+                retries: blobs.retries,
             };
             let opened = S3Blobs::open(config).await;
             Ok(Arc::new(opened.map_err(|error| StartError::of("open the blob storage", &error))?))

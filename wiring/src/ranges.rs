@@ -197,6 +197,8 @@ impl Section for Nats {
 
 impl Section for Blobs {
     fn check(&self, problems: &mut Problems) {
+        times(problems, &[("blobs.timeout", self.timeout, seconds(1, 300))]);
+        counts(problems, &[("blobs.retries", self.retries as u64, 0..=20)]);
         match self.kind.as_str() {
             "folder" if self.folder.as_os_str().is_empty() => {
                 problems.push("blobs.folder", "must be set to a folder that all replicas share");

@@ -288,8 +288,15 @@ pub struct Blobs {
     pub secret_key: Secret<String>,
     /// Whether `endpoint` may be `http://`: payloads would be readable on the way.
     pub allow_http: bool,
+    /// Whether the bucket is a part of the host name, not of the path.
+    pub virtual_hosted: bool,
     /// Certificates of the authorities to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// For a connection to the storage, for an answer, and for the next bytes of one; 1s to 5m.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// How often a request is sent again at most, within `timeout` of the first.
+    pub retries: usize,
 }
 
 impl Default for Blobs {
@@ -305,7 +312,10 @@ impl Default for Blobs {
             access_key: Secret::default(),
             secret_key: Secret::default(),
             allow_http: s3.allow_http,
+            virtual_hosted: s3.virtual_hosted,
             ca_file: s3.ca_file,
+            timeout: s3.timeout,
+            retries: s3.retries,
         }
     }
 }

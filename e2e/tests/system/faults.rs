@@ -8,6 +8,7 @@ use eventflow_e2e::wait::{settles, until};
 use eventflow_e2e::{Rest, Server, skipped};
 use eventflow_testkit::servers::Signal;
 use eventflow_testkit::servers::nats::Store;
+use eventflow_testkit::servers::s3::S3Server;
 use futures::future::join_all;
 use rustix::process::Signal as UnixSignal;
 use serde_json::json;
@@ -153,6 +154,48 @@ async fn a_dispatcher_that_stood_still_decides_nothing_any_more() {
             "every extra start has its cause: {record:#}"
         );
     }
+}
+
+/// 1 MiB there and back: larger than what the record itself holds.
+async fn a_large_payload_comes_back(server: &Server) {
+    let rest = server.rest().await;
+    let job = shell("back", "cat \"$EVENTFLOW_PAYLOAD_FILE\" > \"$EVENTFLOW_RESULT_FILE\"");
+    rest.apply(&job).await;
+    let payload: Vec<u8> = (0..1 << 20).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let id = rest.invoke_async("back", payload.clone()).await;
+    all_succeed(&rest, std::slice::from_ref(&id)).await;
+    let result = rest.get(&format!("/v1/invocations/{id}/result")).await;
+    assert!(result.body == payload, "the result differs: {} bytes", result.body.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_payloads_are_kept_in_the_database_where_it_is_asked_for() {
+    if !only_in_a_cluster() {
+        return;
+    }
+    let server = Server::options().set("blobs.kind=postgres").start().await;
+    a_large_payload_comes_back(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_payloads_are_kept_in_a_bucket_where_it_is_asked_for() {
+    if !only_in_a_cluster() {
+        return;
+    }
+    let s3 = S3Server::start().await;
+    let bucket = s3.new_bucket();
+    let server = Server::options()
+        .set("blobs.kind=s3")
+        .set(&format!("blobs.endpoint={}", s3.url()))
+        .set("blobs.allow_http=true")
+        .set(&format!("blobs.bucket={bucket}"))
+        .set(&format!("blobs.access_key={}", S3Server::ACCESS_KEY))
+        .set(&format!("blobs.secret_key={}", S3Server::SECRET_KEY))
+        .start()
+        .await;
+    a_large_payload_comes_back(&server).await;
+    let kept = std::fs::read_dir(s3.bucket(&bucket)).expect("the bucket").count();
+    assert!(kept > 0, "the bucket is empty");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
