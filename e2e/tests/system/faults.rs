@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// How long the first success may take after a repair.
 const HEALED: Duration = Duration::from_secs(10);
-const LONG: Duration = Duration::from_secs(90);
+const LONG: Duration = Duration::from_secs(180);
 
 fn only_in_a_cluster() -> bool {
     let cluster = Shape::wanted() == Shape::Cluster;
