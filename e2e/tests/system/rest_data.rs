@@ -4,6 +4,7 @@ use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Rest, Server};
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -130,7 +131,6 @@ async fn the_data_folder_is_the_owners_alone() {
     if !only_local("the test makes the folder there") {
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let server = Server::start().await;
     let open = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
     assert_eq!(open(server.data()), 0, "mode of {:?}", server.data());
