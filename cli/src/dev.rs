@@ -8,32 +8,11 @@ use crate::args::Dev;
 use crate::exit::Failure;
 use crate::output;
 use config::DevConfig;
-use eventflow_domain::error::Chain;
 use eventflow_lifecycle::config::{ProcessSource, dump};
 use eventflow_lifecycle::{ShutdownConfig, Signals, Supervisor};
-use std::fmt;
+use eventflow_wiring::service::StartError;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// What keeps the process from starting; each is one line that says what to do.
-#[derive(Debug)]
-pub(super) struct StartError(String);
-
-impl StartError {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn of(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        Self(format!("failed to {doing}: {}", Chain(error)))
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 pub(crate) fn main(args: &Dev) -> ExitCode {
     let loaded = match load(args) {

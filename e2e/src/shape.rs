@@ -41,6 +41,15 @@ pub fn only_local(why: &str) -> bool {
     local
 }
 
+/// The same for what only the services have.
+pub fn only_cluster(why: &str) -> bool {
+    let cluster = Shape::wanted() == Shape::Cluster;
+    if !cluster {
+        crate::skipped(&format!("only for the cluster shape: {why}"), false);
+    }
+    cluster
+}
+
 /// One PostgreSQL for all tests of this process, each with a database of its own.
 static POSTGRES: OnceCell<PostgresServer> = OnceCell::const_new();
 

@@ -80,9 +80,7 @@ impl Validate for ApiConfig {
         for section in sections {
             section.check(problems);
         }
-        for (key, message) in self.telemetry.problems() {
-            problems.push(format!("telemetry.{key}"), message);
-        }
+        ranges::telemetry(problems, &self.telemetry);
     }
 }
 
@@ -98,13 +96,6 @@ impl Service for ApiService {
     type Config = ApiConfig;
 
     const NAME: &'static str = "eventflow-api";
-    const TOP: &'static [(&'static str, &'static str)] = &[
-        ("EVENTFLOW_LISTEN", "listen"),
-        ("EVENTFLOW_ADMIN_LISTEN", "admin_listen"),
-        ("EVENTFLOW_DATA", "data"),
-        ("EVENTFLOW_RUNTIMES", "runtimes"),
-        ("EVENTFLOW_GRACE", "grace"),
-    ];
 
     fn telemetry(config: &ApiConfig) -> &eventflow_telemetry::Config {
         &config.telemetry

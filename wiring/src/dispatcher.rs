@@ -89,9 +89,7 @@ impl Validate for DispatcherConfig {
         for section in sections {
             section.check(problems);
         }
-        for (key, message) in self.telemetry.problems() {
-            problems.push(format!("telemetry.{key}"), message);
-        }
+        ranges::telemetry(problems, &self.telemetry);
     }
 }
 
@@ -107,13 +105,6 @@ impl Service for DispatcherService {
     type Config = DispatcherConfig;
 
     const NAME: &'static str = "eventflow-dispatcher";
-    const TOP: &'static [(&'static str, &'static str)] = &[
-        ("EVENTFLOW_LISTEN", "listen"),
-        ("EVENTFLOW_ADMIN_LISTEN", "admin_listen"),
-        ("EVENTFLOW_DATA", "data"),
-        ("EVENTFLOW_RUNTIMES", "runtimes"),
-        ("EVENTFLOW_GRACE", "grace"),
-    ];
 
     fn telemetry(config: &DispatcherConfig) -> &eventflow_telemetry::Config {
         &config.telemetry

@@ -51,6 +51,13 @@ pub fn counts(problems: &mut Problems, of: &[(&str, u64, RangeInclusive<u64>)]) 
     }
 }
 
+/// The section `telemetry`, which knows its own rules.
+pub fn telemetry(problems: &mut Problems, telemetry: &eventflow_telemetry::Config) {
+    for (key, message) in telemetry.problems() {
+        problems.push(format!("telemetry.{key}"), message);
+    }
+}
+
 /// How long running work may go on at shutdown.
 pub fn grace(problems: &mut Problems, grace: Duration) {
     times(problems, &[("grace", grace, seconds(0, 600))]);

@@ -41,6 +41,15 @@ impl fmt::Display for StartError {
     }
 }
 
+/// The variables of keys that stand in no section, the same for every service.
+const TOP: [(&str, &str); 5] = [
+    ("EVENTFLOW_LISTEN", "listen"),
+    ("EVENTFLOW_ADMIN_LISTEN", "admin_listen"),
+    ("EVENTFLOW_DATA", "data"),
+    ("EVENTFLOW_RUNTIMES", "runtimes"),
+    ("EVENTFLOW_GRACE", "grace"),
+];
+
 /// The flags that every service has.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about = None)]
@@ -62,9 +71,6 @@ pub trait Service: Sized {
 
     /// `eventflow-api`
     const NAME: &'static str;
-    /// The variables of keys that stand in no section.
-    const TOP: &'static [(&'static str, &'static str)];
-
     fn telemetry(config: &Self::Config) -> &eventflow_telemetry::Config;
     fn grace(config: &Self::Config) -> Duration;
 
@@ -111,7 +117,7 @@ fn refuse<S: Service>(why: &str) -> ExitCode {
 }
 
 fn load<S: Service>(args: &Args) -> Result<S::Config, String> {
-    let mut loader = S::TOP.iter().fold(Loader::new(), |loader, (name, key)| loader.var(name, key));
+    let mut loader = TOP.iter().fold(Loader::new(), |loader, (name, key)| loader.var(name, key));
     if let Some(file) = &args.config {
         loader = loader.file(file.clone());
     }

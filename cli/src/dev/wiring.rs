@@ -1,6 +1,5 @@
 //! Which adapter stands behind which port: the only place of this binary that names them.
 
-use super::StartError;
 use super::config::DevConfig;
 use eventflow_api::{App, Http, Parts};
 use eventflow_auth::{Authenticator, DevLogin, Key, Users};
@@ -14,6 +13,7 @@ use eventflow_lifecycle::{Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
 use eventflow_store::{Options, SqliteStore};
 use eventflow_telemetry::Metrics;
+use eventflow_wiring::service::StartError;
 use eventflow_wiring::{Copies, translate};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 mod calls;
 mod code;
 mod declarations;
-mod disk;
 mod grpc;
 mod http;
 mod quotas;

@@ -3,9 +3,9 @@
 
 use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::ledger::Ledger;
-use eventflow_e2e::shape::Shape;
+use eventflow_e2e::shape::only_cluster;
 use eventflow_e2e::wait::{settles, until};
-use eventflow_e2e::{Rest, Server, skipped};
+use eventflow_e2e::{Rest, Server};
 use eventflow_testkit::servers::Signal;
 use eventflow_testkit::servers::nats::Store;
 use eventflow_testkit::servers::s3::S3Server;
@@ -18,14 +18,6 @@ use std::time::Duration;
 /// How long the first success may take after a repair.
 const HEALED: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_secs(180);
-
-fn only_in_a_cluster() -> bool {
-    let cluster = Shape::wanted() == Shape::Cluster;
-    if !cluster {
-        skipped("only for the cluster shape: EVENTFLOW_SHAPE=cluster", false);
-    }
-    cluster
-}
 
 async fn accepted(rest: &Rest, name: &str, count: usize) -> Vec<String> {
     let calls = (0..count).map(|number| rest.invoke_async(name, number.to_string()));
@@ -64,7 +56,7 @@ async fn answers(rest: &Rest, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_lost_everything_loses_no_call() {
-    if !only_in_a_cluster() {
+    if !only_cluster("it harms what stands behind the services") {
         return;
     }
     let mut server = Server::start().await;
@@ -85,7 +77,7 @@ async fn a_broker_that_lost_everything_loses_no_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_broker_is_away_calls_are_accepted_and_run_when_it_is_back() {
-    if !only_in_a_cluster() {
+    if !only_cluster("it harms what stands behind the services") {
         return;
     }
     let mut server = Server::start().await;
@@ -105,7 +97,7 @@ async fn while_the_broker_is_away_calls_are_accepted_and_run_when_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_is_away_nothing_is_promised_and_it_heals_alone() {
-    if !only_in_a_cluster() {
+    if !only_cluster("it harms what stands behind the services") {
         return;
     }
     let mut server = Server::options().own_postgres().set("grace=2s").start().await;
@@ -127,7 +119,7 @@ async fn while_the_database_is_away_nothing_is_promised_and_it_heals_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dispatcher_that_stood_still_decides_nothing_any_more() {
-    if !only_in_a_cluster() {
+    if !only_cluster("it harms what stands behind the services") {
         return;
     }
     let server = Server::options().dispatchers(2).set("dispatcher.lease=3s").start().await;
@@ -170,7 +162,7 @@ async fn a_large_payload_comes_back(server: &Server) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_payloads_are_kept_in_the_database_where_it_is_asked_for() {
-    if !only_in_a_cluster() {
+    if !only_cluster("eventflow dev keeps them in its folder") {
         return;
     }
     let server = Server::options().set("blobs.kind=postgres").start().await;
@@ -179,7 +171,7 @@ async fn large_payloads_are_kept_in_the_database_where_it_is_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_payloads_are_kept_in_a_bucket_where_it_is_asked_for() {
-    if !only_in_a_cluster() {
+    if !only_cluster("eventflow dev keeps them in its folder") {
         return;
     }
     let s3 = S3Server::start().await;
@@ -200,7 +192,7 @@ async fn large_payloads_are_kept_in_a_bucket_where_it_is_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_dispatcher_is_replaced_by_the_other_one() {
-    if !only_in_a_cluster() {
+    if !only_cluster("it harms what stands behind the services") {
         return;
     }
     let server = Server::options().dispatchers(2).set("dispatcher.lease=3s").start().await;

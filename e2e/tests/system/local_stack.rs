@@ -1,7 +1,7 @@
 //! `make up-local` and `make down-local`: the cluster's shape as plain processes.
 
 use crate::support::ECHO_WAT;
-use eventflow_e2e::shape::Shape;
+use eventflow_e2e::shape::only_cluster;
 use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Answer, Rest, root};
 use eventflow_testkit::servers::free_port;
@@ -70,8 +70,7 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn the_local_stack_starts_heals_and_ends_and_keeps_its_data() {
-    if Shape::wanted() != Shape::Cluster {
-        eventflow_e2e::skipped("only in the cluster shape: it starts the services", false);
+    if !only_cluster("it starts the services") {
         return;
     }
     let stack = Stack::new();

@@ -6,6 +6,7 @@ mod bad_input;
 mod chaos;
 mod cli;
 mod contract;
+mod disk;
 mod examples;
 mod faults;
 mod fn_url;

@@ -17,8 +17,6 @@ impl Validate for DevConfig {
         for section in sections {
             section.check(problems);
         }
-        for (key, message) in self.telemetry.problems() {
-            problems.push(format!("telemetry.{key}"), message);
-        }
+        ranges::telemetry(problems, &self.telemetry);
     }
 }

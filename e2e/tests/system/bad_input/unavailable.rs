@@ -1,7 +1,7 @@
 //! A record that cannot be written (row 28): 503 with a time to come back, and never a 202.
 
-use super::disk::Disk;
 use super::{Scene, check, refusal};
+use crate::disk::Disk;
 use crate::support::echo;
 use eventflow_e2e::shape::only_local;
 use eventflow_e2e::wait::{SOON, settles, until};
@@ -91,7 +91,7 @@ async fn a_database_that_cannot_be_written_is_503_and_takes_calls_again_later() 
 #[tokio::test]
 async fn no_room_for_code_or_payloads_is_503_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), "32m") else {
         skipped("a small file system cannot be mounted without privileges", false);
         return;
     };

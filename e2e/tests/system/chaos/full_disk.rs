@@ -1,46 +1,11 @@
 //! The data folder has no room left: nothing is accepted that is not written, and nothing else breaks.
 
 use super::functions::{ECHO_WAT, ready, wasm};
+use crate::disk::Disk;
 use eventflow_e2e::shape::only_local;
 use eventflow_e2e::wait::until;
 use eventflow_e2e::{Rest, Server, skipped};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
-
-/// A small file system of its own, gone with this.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir_all(at).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(at).status();
-        mounted.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
-    }
-
-    /// Leaves no more than `room` bytes.
-    fn fill(&self, room: u64) {
-        let stat = rustix::fs::statvfs(&self.0).expect("a size");
-        let free = stat.f_bavail * stat.f_frsize;
-        fs::write(self.filler(), vec![1; usize::try_from(free.saturating_sub(room)).expect("a size")])
-            .expect("room");
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.filler()).expect("removed");
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
 
 const PAYLOAD: usize = 100_000;
 
@@ -62,11 +27,11 @@ async fn a_full_disk_refuses_calls_and_takes_them_again_when_there_is_room() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), "24m") else {
         skipped("a small file system cannot be mounted without privileges", false);
         return;
     };
-    let mut server = Server::options().data(&disk.0.join("data")).start().await;
+    let mut server = Server::options().data(&disk.data()).start().await;
     let rest = server.rest().await;
     rest.apply(&wasm(&rest, "echo", ECHO_WAT).await).await;
     ready(&rest, "echo").await;

@@ -5,29 +5,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Gone with this.
-pub(super) struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
     /// `None` where this user may not mount.
-    pub(super) fn mount(at: &Path) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir_all(at).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(at).status();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .status();
         mounted.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
     }
 
     /// Where a server may keep its data.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
     /// Leaves no more than `room` bytes.
-    pub(super) fn fill(&self, room: u64) {
+    pub(crate) fn fill(&self, room: u64) {
         let stat = rustix::fs::statvfs(&self.0).expect("a size");
         let free = usize::try_from((stat.f_bavail * stat.f_frsize).saturating_sub(room)).expect("a size");
         fs::write(self.filler(), vec![1; free]).expect("room");
     }
 
-    pub(super) fn free(&self) {
+    pub(crate) fn free(&self) {
         fs::remove_file(self.filler()).expect("removed");
     }
 
