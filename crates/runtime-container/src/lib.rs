@@ -1,0 +1,1 @@
+//! The port `Runtime` over a Docker-compatible socket.

@@ -1,0 +1,1 @@
+//! The port `Runtime` over Kubernetes: a Job for each attempt, or requests to ready pods.

@@ -1,0 +1,1 @@
+//! From a Function to what runs it.
