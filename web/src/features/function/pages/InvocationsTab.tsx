@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function InvocationsTab() {
+    return <Page title="Invocations">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function InvocationPage() {
+    return <Page title="Invocation">{null}</Page>;
+}

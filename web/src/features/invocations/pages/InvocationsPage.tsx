@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function InvocationsPage() {
+    return <Page title="Invocations">{null}</Page>;
+}

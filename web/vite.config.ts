@@ -1,0 +1,39 @@
+import { fileURLToPath } from "node:url";
+
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+import { scriptBudget } from "./build/budget.ts";
+
+/** The server that `npm run dev` passes API calls on to. */
+const server = process.env["EVENTFLOW_URL"] ?? "http://127.0.0.1:8080";
+
+// The server refuses a foreign Host and Origin, so both say its own address.
+const pass = { target: server, changeOrigin: true, headers: { origin: server }, ws: true };
+
+export default defineConfig({
+    plugins: [react(), tailwindcss(), scriptBudget({ kilobytes: 250 })],
+    resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+    server: {
+        host: "127.0.0.1",
+        proxy: {
+            "^/eventflow\\.v1\\.": pass,
+            "^/(v1|auth|fn)/": pass,
+            "^/(healthz|readyz|openapi\\.json)$": pass,
+        },
+    },
+    build: {
+        target: "es2023",
+        // Data URLs and inline scripts would need a weaker Content-Security-Policy.
+        assetsInlineLimit: 0,
+        modulePreload: { polyfill: false },
+        chunkSizeWarningLimit: 600,
+    },
+    test: {
+        environment: "happy-dom",
+        include: ["src/**/*.test.{ts,tsx}", "build/**/*.test.ts"],
+        setupFiles: ["./build/test-setup.ts"],
+        restoreMocks: true,
+    },
+});
