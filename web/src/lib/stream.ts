@@ -11,8 +11,11 @@ export type StreamState =
     | { phase: "failed"; error: unknown };
 
 export type StreamOptions<T> = {
-    /** Opens the stream; the next try after a loss calls it again, so it reads its own place to resume from. */
-    open: (signal: AbortSignal) => AsyncIterable<T>;
+    /**
+     * Opens the stream; the next try after a loss calls it again, so it reads its own place to resume from. It calls
+     * `opened` when the server has answered (`onHeader`): a stream may be silent for long. A first message says so too.
+     */
+    open: (signal: AbortSignal, opened: () => void) => AsyncIterable<T>;
     onMessage: (message: T) => void;
     onState: (state: StreamState) => void;
     /** A stream that says nothing for so long is taken for dead. 0: silence is normal. */
@@ -71,14 +74,18 @@ async function once<T>(options: StreamOptions<T>, onLive: () => void): Promise<v
         }
     };
     let live = false;
+    const opened = () => {
+        if (live || life.signal.aborted) return;
+        live = true;
+        onLive();
+    };
     try {
         alive();
-        for await (const message of options.open(life.signal)) {
+        for await (const message of options.open(life.signal, opened)) {
+            // What was read just before the end is no longer wanted.
+            if (options.signal.aborted) return;
             alive();
-            if (!live) {
-                live = true;
-                onLive();
-            }
+            opened();
             options.onMessage(message);
         }
     } finally {

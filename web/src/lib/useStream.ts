@@ -18,7 +18,7 @@ const CONNECTING: StreamState = { phase: "connecting" };
  */
 export function useStream<T>({ key, enabled = true, ...options }: UseStream<T>): StreamState {
     const [state, setState] = useState<StreamState>(CONNECTING);
-    const open = useEffectEvent((signal: AbortSignal) => options.open(signal));
+    const open = useEffectEvent((signal: AbortSignal, opened: () => void) => options.open(signal, opened));
     const onMessage = useEffectEvent((message: T) => options.onMessage(message));
     const onState = useEffectEvent((next: StreamState) => {
         setState((before) => (before.phase === "live" && next.phase === "live" ? before : next));
@@ -30,7 +30,7 @@ export function useStream<T>({ key, enabled = true, ...options }: UseStream<T>):
         if (!enabled || !visible) return;
         const life = new AbortController();
         void follow<T>({
-            open: (signal) => open(signal),
+            open: (signal, opened) => open(signal, opened),
             onMessage: (message) => onMessage(message),
             onState: (next) => onState(next),
             heartbeatTimeoutMs,
