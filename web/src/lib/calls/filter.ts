@@ -8,6 +8,7 @@ import {
     type InvocationState,
     type StartKind,
 } from "@/api/generated/eventflow/v1/invocation_pb";
+import type { Query } from "@/paths";
 import { agoMillis } from "./since";
 import { SOURCES, STARTS, STATES } from "./states";
 
@@ -92,6 +93,12 @@ export function filterToParams(filter: Filter): URLSearchParams {
     set("from", filter.from === undefined ? "" : new Date(filter.from).toISOString());
     set("to", filter.to === undefined ? "" : new Date(filter.to).toISOString());
     return params;
+}
+
+/** The same for `paths`. */
+export function filterToQuery(filter: Filter): Query {
+    const params = filterToParams(filter);
+    return Object.fromEntries([...new Set(params.keys())].map((name) => [name, params.getAll(name)]));
 }
 
 /** The filter as the server takes it; `since` is counted back from `now`. */
