@@ -1,6 +1,7 @@
 # Thin verbs; what they do is in scripts/ and xtask/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs up down up-local down-local demo setup examples test test-function lint gen bench clean
+.PHONY: help run stop logs up down up-local down-local demo setup examples test test-function lint gen bench clean \
+	cluster-up cluster-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,6 +41,12 @@ test: ## run every tier of tests; the last line counts them
 
 test-function: ## apply, invoke, read and delete a function on the EventFlow at $EVENTFLOW_URL
 	@scripts/test-function.sh
+
+cluster-up: ## start a real Kubernetes of one node for tests, without Docker (MODE=all|control|api; all needs root)
+	@scripts/setup.sh cluster && e2e/cluster/cluster.sh build >/dev/null && e2e/cluster/cluster.sh up $(MODE)
+
+cluster-down: ## end it, and remove all that is left of it
+	@e2e/cluster/cluster.sh down
 
 lint: ## check format, lints, layering, generated code and the API's style
 	@scripts/lint.sh

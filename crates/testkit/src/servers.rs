@@ -2,6 +2,7 @@
 //! process, however that one ends.
 
 mod guarded;
+pub mod kubernetes;
 pub mod nats;
 pub mod postgres;
 pub mod s3;
