@@ -49,8 +49,9 @@ impl Key {
 
     fn read(path: &Path, file: File) -> Result<Self, KeyError> {
         let failed = |error| KeyError::Read(path.into(), error);
-        let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let about = file.metadata().map_err(failed)?;
+        let mode = about.mode() & 0o777;
+        if !private(mode, about.uid(), rustix::process::geteuid().as_raw()) {
             return Err(KeyError::Readable { path: path.into(), mode });
         }
         let mut bytes = Vec::new();
@@ -90,6 +91,13 @@ impl Key {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Whether only this process may read a file of this mode and owner. A Secret in a pod belongs to root, and to a group
+/// that the pod's user alone is in: there the group's right to read is how the user gets at it.
+fn private(mode: u32, owner: u32, user: u32) -> bool {
+    let beyond = if owner == 0 && user != 0 { 0o037 } else { 0o077 };
+    mode & beyond == 0
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -137,6 +145,16 @@ mod tests {
         assert_eq!(Key::load_or_create(&path).expect("a key").bytes(), key.bytes());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
         assert_eq!(format!("{key:?}"), "<secret>");
+    }
+
+    #[test]
+    fn only_a_secret_that_root_gave_to_a_pods_user_may_be_readable_by_a_group() {
+        assert!(private(0o600, 65_532, 65_532));
+        assert!(private(0o440, 0, 65_532), "a Secret with fsGroup");
+        assert!(!private(0o640, 65_532, 65_532), "the user's own file");
+        assert!(!private(0o440, 0, 0), "root's own file");
+        assert!(!private(0o444, 0, 65_532), "everybody's");
+        assert!(!private(0o460, 0, 65_532), "the group may write it");
     }
 
     #[test]
