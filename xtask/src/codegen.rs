@@ -1,6 +1,7 @@
-//! Generates `crates/proto/src/generated/` from `proto/`, without protoc.
+//! Generates `crates/proto/src/generated/` from `proto/`, without protoc, and the custom resource's definition in
+//! `deploy/kustomize/base/crd/` from `crates/crd`.
 //!
-//! The result is committed, so that building EventFlow needs neither protoc nor buf.
+//! The result is committed, so that building EventFlow needs neither protoc nor buf, and installing it no build.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,8 @@ use crate::{tell, workspace};
 
 const OUTPUT: &str = "crates/proto/src/generated";
 const INCLUDES: [&str; 2] = ["proto", "third_party/googleapis"];
+const CRD: &str = "deploy/kustomize/base/crd/functions.eventflow.io.yaml";
+const CRD_HEAD: &str = "# Generated from crates/crd by `cargo xtask codegen`. Do not edit.\n";
 const DESCRIPTOR: &str = "descriptor.bin";
 /// What only our own processes say to each other: in no reflection, no REST and no OpenAPI.
 const INTERNAL: &str = "proto/eventflow/internal";
@@ -26,7 +29,12 @@ pub(crate) fn write() -> Result<()> {
         fs::remove_dir_all(&output).with_context(|| format!("failed to clear {}", output.display()))?;
     }
     let count = generate(&root, &output)?;
-    tell(&format!("codegen: {count} files in {OUTPUT}"));
+    let crd = root.join(CRD);
+    if let Some(folder) = crd.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
+    }
+    fs::write(&crd, definition()?).with_context(|| format!("failed to write {CRD}"))?;
+    tell(&format!("codegen: {count} files in {OUTPUT}, and {CRD}"));
     Ok(())
 }
 
@@ -42,8 +50,16 @@ pub(crate) fn check() -> Result<()> {
     if !differences.is_empty() {
         bail!("generated code is not what proto/ yields: run `cargo xtask codegen` and commit the result");
     }
+    if fs::read_to_string(root.join(CRD)).ok() != Some(definition()?) {
+        bail!("{CRD} is not what crates/crd yields: run `cargo xtask codegen` and commit the result");
+    }
     tell("codegen: up to date");
     Ok(())
+}
+
+/// The definition of the custom resource, as committed.
+fn definition() -> Result<String> {
+    Ok(format!("{CRD_HEAD}{}", eventflow_crd::definition_yaml().context("failed to write the definition")?))
 }
 
 /// Generates everything into `output`; returns the number of files.

@@ -3,14 +3,15 @@
 
 mod fields;
 mod image;
+mod pod;
 mod policy;
 
 use crate::error::Violation;
 use crate::names::EnvName;
 use crate::quantity::{Cpu, Memory};
 use crate::spec::{
-    EnvFrom, FunctionSpec, Mode, PodOptions, PodSecurity, RecordPolicy, Resources, ResultChannel,
-    RuntimeKind, Scale, Toleration, UrlAccess,
+    EnvFrom, FunctionSpec, Mode, PodSecurity, RecordPolicy, Resources, ResultChannel, RuntimeKind, Scale,
+    Toleration, UrlAccess,
 };
 use fields::{Checker, Range};
 use std::collections::BTreeMap;
@@ -235,26 +236,6 @@ impl Draft {
             );
         }
         fine.then(|| path.clone())
-    }
-
-    fn pod(&self, check: &mut Checker) -> PodOptions {
-        const POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
-        if !self.image_pull_policy.is_empty() && !POLICIES.contains(&self.image_pull_policy.as_str()) {
-            check.add("imagePullPolicy", "must be Always, IfNotPresent or Never");
-        }
-        let mut secrets = Vec::new();
-        for (i, name) in self.image_pull_secrets.iter().enumerate() {
-            secrets.extend(check.name(&format!("imagePullSecrets[{i}]"), name));
-        }
-        PodOptions {
-            security: self.pod_security,
-            image_pull_secrets: secrets,
-            image_pull_policy: Some(self.image_pull_policy.clone()).filter(|policy| !policy.is_empty()),
-            node_selector: self.node_selector.clone(),
-            tolerations: self.tolerations.clone(),
-            labels: self.labels.clone(),
-            annotations: self.annotations.clone(),
-        }
     }
 }
 
