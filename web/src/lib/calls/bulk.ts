@@ -15,7 +15,7 @@ export type BulkRequest = {
 };
 
 /** One answer of the server: at most a thousand calls. */
-export type Batch = { count: bigint; more: boolean; ids?: string[]; oldestTime?: Timestamp };
+export type Batch = { count: bigint; more: boolean; ids?: string[]; oldestTime?: Timestamp | undefined };
 
 export type BulkSteps = {
     act: (request: BulkRequest, signal: AbortSignal) => Promise<Batch>;

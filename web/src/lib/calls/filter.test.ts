@@ -15,6 +15,7 @@ import {
     holds,
     isEmpty,
     NO_FILTER,
+    watchFilter,
 } from "./filter";
 import { QUICK, readSaved, withSaved } from "./quick";
 import { agoMillis } from "./since";
@@ -133,6 +134,21 @@ describe("holds", () => {
         { to: 5000 },
     ])("is false where one does not: %j", (filter) => {
         expect(with_(filter)).toBe(false);
+    });
+});
+
+describe("watchFilter", () => {
+    it("asks for states only where no call can leave them", () => {
+        const failed = { ...NO_FILTER, function: "f", states: [InvocationState.FAILED], reason: "Timeout" };
+        const running = { ...failed, states: [InvocationState.RUNNING, InvocationState.FAILED] };
+        const asked = [failed, running, { ...failed, deadLetter: true }].map((filter) =>
+            watchFilter(filter, 0),
+        );
+        expect(asked.map((wire) => [wire.function, wire.state, wire.reason, wire.deadLetter])).toEqual([
+            ["f", [InvocationState.FAILED], "Timeout", undefined],
+            ["f", [], "", undefined],
+            ["f", [], "", undefined],
+        ]);
     });
 });
 

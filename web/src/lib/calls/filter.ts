@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
     type Invocation,
@@ -10,7 +10,7 @@ import {
 } from "@/api/generated/eventflow/v1/invocation_pb";
 import type { Query } from "@/paths";
 import { agoMillis } from "./since";
-import { SOURCES, STARTS, STATES } from "./states";
+import { hasEnded, SOURCES, STARTS, STATES } from "./states";
 
 /** Which calls are shown. All of it is in the URL, so that it can be shared and kept. */
 export type Filter = {
@@ -101,11 +101,11 @@ export function filterToQuery(filter: Filter): Query {
     return Object.fromEntries([...new Set(params.keys())].map((name) => [name, params.getAll(name)]));
 }
 
-/** The filter as the server takes it; `since` is counted back from `now`. */
-export function filterToWire(filter: Filter, now: number): InvocationFilter {
+/** The filter's fields as requests take them; `since` is counted back from `now`. */
+export function filterFields(filter: Filter, now: number) {
     const ago = agoMillis(filter.since);
     const after = ago === undefined ? filter.from : Math.max(now - ago, filter.from ?? 0);
-    const wire: MessageInitShape<typeof InvocationFilterSchema> = {
+    return {
         function: filter.function,
         state: [...filter.states],
         version: filter.version,
@@ -114,11 +114,15 @@ export function filterToWire(filter: Filter, now: number): InvocationFilter {
         reason: filter.reason,
         start: filter.start,
         replayOf: filter.replayOf,
+        ...(filter.deadLetter !== undefined && { deadLetter: filter.deadLetter }),
+        ...(after !== undefined && { createdAfter: timestampFromMs(after) }),
+        ...(filter.to !== undefined && { createdBefore: timestampFromMs(filter.to) }),
     };
-    if (filter.deadLetter !== undefined) wire.deadLetter = filter.deadLetter;
-    if (after !== undefined) wire.createdAfter = timestampFromMs(after);
-    if (filter.to !== undefined) wire.createdBefore = timestampFromMs(filter.to);
-    return create(InvocationFilterSchema, wire);
+}
+
+/** The same as a message. */
+export function filterToWire(filter: Filter, now: number): InvocationFilter {
+    return create(InvocationFilterSchema, filterFields(filter, now));
 }
 
 /** Whether the server would list the call under this filter; for calls that a watch tells of. */
@@ -152,4 +156,15 @@ function positive(text: string): number {
 function time(text: string): number | undefined {
     const millis = Date.parse(text);
     return Number.isNaN(millis) ? undefined : millis;
+}
+
+/**
+ * What a watch is asked for. A call that changes may leave a filter by state, reason or start: the server tells of that
+ * only where it told of the call before, so such filters are asked for only where nothing can leave them.
+ */
+export function watchFilter(filter: Filter, now: number): InvocationFilter {
+    const settled =
+        filter.states.length > 0 && filter.states.every(hasEnded) && filter.deadLetter === undefined;
+    const stays = { ...filter, states: [], reason: "", start: 0, deadLetter: undefined };
+    return filterToWire(settled ? filter : stays, now);
 }

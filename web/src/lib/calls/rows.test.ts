@@ -51,11 +51,11 @@ describe("withChanges", () => {
 
 describe("mergeRows", () => {
     const page = [call("5"), call("4"), call("3")];
-    const first = { first: true, most: 3 };
+    const first = { first: true, pageSize: 3 };
 
     it("puts new calls in front and updates others in place", () => {
         const changes = withChanges(NONE, [call("6"), call("4", State.SUCCEEDED)]);
-        expect(ids(mergeRows(page, changes, all, first))).toEqual(["6", "5", "4✓"]);
+        expect(ids(mergeRows(page, changes, all, first))).toEqual(["6", "5", "4✓", "3"]);
     });
 
     it("leaves out what no longer fits", () => {
@@ -67,7 +67,7 @@ describe("mergeRows", () => {
     it("puts no older call at the end of a full page", () => {
         const changes = withChanges(NONE, [call("1"), call("2")]);
         expect(ids(mergeRows(page, changes, all, first))).toEqual(["5", "4", "3"]);
-        expect(ids(mergeRows(page, changes, all, { first: true, most: 10 }))).toEqual([
+        expect(ids(mergeRows(page, changes, all, { first: true, pageSize: 10 }))).toEqual([
             "5",
             "4",
             "3",
@@ -76,10 +76,18 @@ describe("mergeRows", () => {
         ]);
     });
 
+    it("adds at most a page, the newest of them, and keeps what was read", () => {
+        const changes = withChanges(
+            NONE,
+            ["6", "9", "7", "8"].map((id) => call(id)),
+        );
+        expect(ids(mergeRows(page, changes, all, first))).toEqual(["9", "8", "7", "5", "4", "3"]);
+    });
+
     it("moves nothing on a page further back", () => {
         const changes = withChanges(NONE, [call("6"), call("4", State.SUCCEEDED)]);
         const none = () => false;
-        expect(ids(mergeRows(page, changes, none, { first: false, most: 3 }))).toEqual(["5", "4✓", "3"]);
+        expect(ids(mergeRows(page, changes, none, { first: false, pageSize: 3 }))).toEqual(["5", "4✓", "3"]);
         expect(countNewer(page, changes, all)).toBe(1);
     });
 });

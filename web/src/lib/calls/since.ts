@@ -7,3 +7,17 @@ export function agoMillis(text: string): number | undefined {
     const millis = Number(count) * (UNITS[unit] ?? 0);
     return millis <= 3650 * 86_400_000 ? millis : undefined;
 }
+
+/** A time as `<input type="datetime-local">` takes it: in local time, to the minute. */
+export function toLocalInput(millis: number): string {
+    const date = new Date(millis);
+    const two = (value: number) => String(value).padStart(2, "0");
+    const day = `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+    return `${day}T${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** The time of such an input; undefined while it is empty. */
+export function fromLocalInput(text: string): number | undefined {
+    const millis = text === "" ? Number.NaN : new Date(text).getTime();
+    return Number.isNaN(millis) ? undefined : millis;
+}
