@@ -25,7 +25,8 @@ export function useActivity(namespace: string, name = ""): { activity: Activitie
         key: key.join(" "),
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
         endsByItself: false,
-        open: (signal) => client.watchStats({ namespace, function: name }, { signal, timeoutMs: 0 }),
+        open: (signal, opened) =>
+            client.watchStats({ namespace, function: name }, { signal, timeoutMs: 0, onHeader: opened }),
         onMessage: ({ functions }) => {
             if (functions.length === 0) return;
             cache.setQueryData<Activities>(key, (before = NONE) => {

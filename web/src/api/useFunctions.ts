@@ -41,14 +41,17 @@ export function useWatchFunctions(scope: string, enabled: boolean) {
         enabled,
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
         endsByItself: false,
-        open: (signal) => {
+        open: (signal, opened) => {
             pending.current = [];
             const known = cache.getQueryData<Watch>([...KEY, scope])?.watched;
             // Without a whole snapshot there is no place to go on from.
             const resumeToken = known?.synced && !known.snapshot ? known.resumeToken : "";
             if (!resumeToken)
                 update((before) => ({ ...before, watched: { ...before.watched, snapshot: new Map() } }));
-            return client.watchFunctions({ namespace: scope, resumeToken }, { signal, timeoutMs: 0 });
+            return client.watchFunctions(
+                { namespace: scope, resumeToken },
+                { signal, timeoutMs: 0, onHeader: opened },
+            );
         },
         onMessage: (event) => {
             if (pending.current.push(event) === 1) setTimeout(flush, 30);

@@ -1,3 +1,4 @@
+import { ChevronRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { useFormContext, type FieldPath } from "react-hook-form";
 
@@ -72,7 +73,11 @@ export function Section({
 }) {
     return (
         <details open={open} className="panel group">
-            <summary className="flex flex-wrap items-baseline gap-x-3 px-4 py-2.5 marker:text-ink-faint">
+            <summary className="flex flex-wrap items-center gap-x-3 px-4 py-2.5">
+                <ChevronRight
+                    aria-hidden
+                    className="-mr-1 size-4 text-ink-faint transition-transform group-open:rotate-90"
+                />
                 <h2 className="inline font-semibold">{title}</h2>{" "}
                 <span className="text-[0.85rem] text-ink-faint">{about}</span>
             </summary>

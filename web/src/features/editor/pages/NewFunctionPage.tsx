@@ -30,7 +30,7 @@ export default function NewFunctionPage() {
     };
     return (
         <Page title="Create a function">
-            {info.isPending ? <Loading rows={8} /> : <NewFunction initial={initial} />}
+            {info.isFetched ? <NewFunction initial={initial} /> : <Loading rows={8} />}
         </Page>
     );
 }

@@ -10,7 +10,7 @@ import { toast } from "@/components/toast";
 import { lineOf } from "@/api/errors";
 import { bytesText } from "@/lib/numbers";
 import { READ_AT_ONCE, readPart, useContent, type Part } from "../api/useContent";
-import { ContentView } from "./ContentView";
+import { ContentView } from "@/components/calls/ContentView";
 
 type ContentPanelProps = {
     title: string;

@@ -3,9 +3,8 @@ import { useEffect, useMemo, useState } from "react";
 import { CodeView } from "@/components/CodeView";
 import { contentOf } from "@/lib/calls/content";
 import { bytesText } from "@/lib/numbers";
-import type { Bytes } from "../api/useContent";
 
-type ContentViewProps = Bytes & { label: string };
+type ContentViewProps = { bytes: Uint8Array<ArrayBuffer>; contentType: string; label: string };
 
 /** Longer texts are cut in the view; the file has all of it. */
 const MOST_SHOWN = 200_000;

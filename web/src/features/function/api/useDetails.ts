@@ -1,0 +1,16 @@
+import { useQuery } from "@connectrpc/connect-query";
+import { useEffect } from "react";
+
+import type { EventFlowFunction } from "@/api/functions";
+import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+
+/** A function with what only a single read tells: its warm copies and events. Read again when a watch tells of a change. */
+export function useDetails(live: EventFlowFunction) {
+    const { namespace, name } = live;
+    const details = useQuery(FunctionService.method.getFunction, { namespace, name });
+    const { refetch } = details;
+    useEffect(() => {
+        void refetch();
+    }, [live, refetch]);
+    return { ...details, value: details.data?.function };
+}
