@@ -52,6 +52,7 @@ const REASON_TITLES: Record<string, string> = {
     PayloadTooLarge: "The payload is too large",
     NotKept: "Payload and result are not kept",
     NotFinished: "It has not ended yet",
+    FunctionFailed: "The function failed",
     Internal: "EventFlow made a mistake",
 };
 
@@ -111,13 +112,47 @@ export function lineOf(thrown: unknown): string {
 
 /** The problem+json answer of a REST call, as the same kind of error that a gRPC call throws. */
 export async function restError(response: Response): Promise<ConnectError> {
-    const fallback = `HTTP ${response.status}`;
     const body: unknown = await response.json().catch(() => null);
-    const detail =
-        typeof body === "object" && body !== null && "detail" in body && typeof body.detail === "string"
-            ? body.detail
-            : fallback;
-    return new ConnectError(detail, CODES[response.status] ?? Code.Unknown);
+    const problem = isRecord(body) ? body : {};
+    const facts = isRecord(problem["metadata"]) ? problem["metadata"] : {};
+    const violations = Array.isArray(problem["errors"]) ? problem["errors"].filter(isRecord) : [];
+    const text = (value: unknown) => (typeof value === "string" ? value : "");
+    const reason = text(problem["reason"]);
+    // Without a reason it is the answer of something in between.
+    if (!reason) return new ConnectError(`HTTP ${response.status}`, CODES[response.status] ?? Code.Unknown);
+    return new ConnectError(
+        text(problem["detail"]) || `HTTP ${response.status}`,
+        CODES[response.status] ?? Code.Unknown,
+        undefined,
+        [
+            {
+                desc: ErrorInfoSchema,
+                value: {
+                    reason,
+                    domain: "eventflow.io",
+                    metadata: Object.fromEntries(
+                        Object.entries(facts).map(([key, value]) => [
+                            key,
+                            text(value) || JSON.stringify(value),
+                        ]),
+                    ),
+                },
+            },
+            {
+                desc: BadRequestSchema,
+                value: {
+                    fieldViolations: violations.map((each) => ({
+                        field: text(each["field"]),
+                        description: text(each["description"]),
+                    })),
+                },
+            },
+        ],
+    );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const CODES: Record<number, Code> = {
@@ -128,7 +163,9 @@ const CODES: Record<number, Code> = {
     409: Code.FailedPrecondition,
     412: Code.Aborted,
     413: Code.ResourceExhausted,
+    422: Code.FailedPrecondition,
     429: Code.ResourceExhausted,
+    502: Code.Unavailable,
     503: Code.Unavailable,
     504: Code.DeadlineExceeded,
 };

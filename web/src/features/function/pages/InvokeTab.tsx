@@ -1,5 +1,7 @@
-import { Page } from "@/components/Page";
+import { useFunctionContext } from "../api/context";
+import { InvokePanel } from "../components/InvokePanel";
 
 export default function InvokeTab() {
-    return <Page title="Invoke">{null}</Page>;
+    const { value } = useFunctionContext();
+    return <InvokePanel key={value.uid} value={value} />;
 }
