@@ -63,7 +63,6 @@ export function TimeChart({ label, times, series, kind, format }: TimeChartProps
             </figcaption>
             <div className="grid grid-cols-[minmax(0,1fr)_auto] gap-2">
                 <svg
-                    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- the arrow keys read point by point
                     tabIndex={0}
                     role="img"
                     aria-label={`${label}. Arrow keys read the points.`}

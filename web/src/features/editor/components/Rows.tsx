@@ -12,7 +12,7 @@ type Errors = Record<string, { message?: string } | undefined>;
 /** The messages of one row's fields. */
 function useRowErrors(name: FieldArrayPath<Values>) {
     const { errors } = useFormState<Values>({ name });
-    return (row: number): Errors => ((errors[name] as Errors[] | undefined)?.[row] ?? {}) as Errors;
+    return (row: number): Errors => (errors[name] as Errors[] | undefined)?.[row] ?? {};
 }
 
 function Frame({
