@@ -1,7 +1,7 @@
 # Thin verbs; what they do is in scripts/ and xtask/.
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs up down up-local down-local demo setup examples test test-function lint gen bench clean \
-	cluster-up cluster-down
+	cluster-up cluster-down kind-setup kind-clean docker-build deploy undeploy
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -47,6 +47,21 @@ cluster-up: ## start a real Kubernetes of one node for tests, without Docker (MO
 
 cluster-down: ## end it, and remove all that is left of it
 	@e2e/cluster/cluster.sh down
+
+kind-setup: ## EventFlow on kind: cluster, Secrets, Kubernetes Dashboard, images, deploy
+	@scripts/kind.sh setup
+
+kind-clean: ## remove kind's cluster with all that is in it
+	@scripts/kind.sh clean
+
+docker-build: ## build the images (IMAGE_PREFIX=registry.example/ IMAGE_TAG=dev)
+	@scripts/kind.sh images
+
+deploy: ## apply an overlay (OVERLAY=kind) to the current Kubernetes context
+	@scripts/kind.sh deploy
+
+undeploy: ## remove what it made; Secrets and volumes stay
+	@scripts/kind.sh undeploy
 
 lint: ## check format, lints, layering, generated code and the API's style
 	@scripts/lint.sh

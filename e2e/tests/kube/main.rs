@@ -3,3 +3,5 @@
 #![cfg(test)]
 
 mod control;
+mod images;
+mod overlays;
