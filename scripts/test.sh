@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [scripts]   (default: all)
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [kube] [scripts]   (default: all)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +10,7 @@ cd "$ROOT"
 LOGS=$STATE/test
 export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 BIN=$CARGO_TARGET_DIR/debug/eventflow
-WANTED=" ${*:-lint examples unit system cluster scripts} "
+WANTED=" ${*:-lint examples unit system cluster kube scripts} "
 started_at=$SECONDS
 failed_tiers=()
 server=
@@ -139,11 +139,13 @@ against_a_server() {
 
 scripts/setup.sh test
 tools=true examples=true
-if wanted lint || wanted unit || wanted system || wanted cluster; then background tools 900 scripts/tools.sh; fi
-if wanted examples || wanted system || wanted cluster; then background examples 900 scripts/examples.sh --test; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube; then background tools 900 scripts/tools.sh; fi
+# Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
+if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
+if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted kube || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests; then
         export XTASK=$CARGO_TARGET_DIR/debug/xtask
@@ -152,13 +154,8 @@ if wanted unit || wanted system || wanted cluster || wanted scripts; then
     fi
 fi
 # The contract tests start a real nats-server.
-if wanted lint || wanted unit || wanted system || wanted cluster; then finish tools || tools=false; fi
-if wanted unit && $built && $tools; then
-    # Everything but the package `e2e`, whose one test target is `system`.
-    tier unit 600 cargo test --workspace --locked --no-fail-fast --lib --bins --test it || true
-fi
-
-if wanted examples || wanted system || wanted cluster; then finish examples || examples=false; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube; then finish tools || tools=false; fi
+if wanted examples || wanted system || wanted cluster || wanted kube; then finish examples || examples=false; fi
 if wanted system && $built && $tools && $examples; then
     EVENTFLOW_BIN=$BIN tier system 900 \
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
@@ -170,6 +167,19 @@ if wanted cluster && $built && $tools && $examples; then
 fi
 if wanted scripts && $built; then
     against_a_server scripts 180 scripts/test-function.sh || true
+fi
+kubernetes=true
+if wanted unit || wanted kube; then finish kubernetes || kubernetes=false; fi
+if wanted unit && $built && $tools; then
+    # Everything but the package `e2e`, whose test targets are `system` and `kube`.
+    tier unit 900 cargo test --workspace --locked --no-fail-fast --lib --bins --test it || true
+fi
+if wanted kube && $built && $tools && $examples && $kubernetes; then
+    # As root in a node's network, where pods run; else on control planes alone, and the tests of pods say SKIPPED.
+    in_cluster=()
+    [ "$(id -u)" != 0 ] || in_cluster=(e2e/cluster/cluster.sh run all)
+    EVENTFLOW_CLUSTER=$LOGS/kubernetes EVENTFLOW_BIN=$BIN tier kube 1500 "${in_cluster[@]}" \
+        cargo test --workspace --locked --offline --no-fail-fast --test kube -- --test-threads=3 || true
 fi
 if wanted lint; then tier lint 900 scripts/lint.sh || true; fi
 

@@ -31,8 +31,9 @@ fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().expect("a name")
 }
 
+/// One stream of documents.
 fn list(objects: &[&Value]) -> String {
-    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
+    objects.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n---\n")
 }
 
 /// Applies what an overlay's other objects need to know, and KEDA's resource.
@@ -121,8 +122,7 @@ async fn each_of_our_pods_has_two_replicas_a_budget_probes_limits_and_its_own_ac
 #[tokio::test(flavor = "multi_thread")]
 async fn each_edge_of_the_network_policy_is_open_at_both_ends() {
     let objects = objects("overlays/kind").await;
-    let names: Vec<_> =
-        objects.iter().filter(|object| kind(object) == "NetworkPolicy").map(|policy| name(policy)).collect();
+    let names: Vec<_> = objects.iter().filter(|object| kind(object) == "NetworkPolicy").map(name).collect();
     assert!(names.contains(&"deny-all"), "{names:?}");
     for out in names.iter().filter_map(|name| name.strip_suffix("-out")) {
         assert!(names.contains(&format!("{out}-in").as_str()), "{out} does not arrive");
