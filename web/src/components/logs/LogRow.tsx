@@ -76,7 +76,7 @@ function Gutter({ line, mark, columns }: { line: Line; mark: string; columns: Co
             {columns.callPath && <CallLink line={line} path={columns.callPath} />}
             {columns.attempt && <span title={`Attempt ${line.attempt}`}>#{line.attempt}</span>}
             <span
-                className="w-[3ch]"
+                className="w-[3ch] max-sm:empty:hidden"
                 title={line.approximate ? "Attributed to the call by its time only" : line.stream}
             >
                 {line.approximate ? `~${mark.slice(0, 1)}` : mark}

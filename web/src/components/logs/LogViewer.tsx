@@ -1,4 +1,4 @@
-import { useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useEffectEvent, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 import { Button } from "@/components/Button";
 import { DisconnectedNote, ErrorNote, LiveMark } from "@/components/states";
@@ -46,7 +46,14 @@ export function LogViewer({
     const { buffer } = store;
     const manyAttempts = (buffer.at(view.end - 1)?.attempt ?? 1) > 1 || callPath !== undefined;
 
+    const wanted = useRef<1 | -1 | null>(null);
     const step = (direction: 1 | -1) => {
+        // Enter came before the search did.
+        if (view.matches.query.text !== view.query) {
+            wanted.current = direction;
+            return;
+        }
+        wanted.current = null;
         const from = view.current >= 0 ? view.current : direction === 1 ? view.first - 1 : view.end;
         const line = view.matches.step(from, direction);
         if (line === undefined) return;
@@ -54,6 +61,10 @@ export function LogViewer({
         view.setCurrent(line);
         lines.current?.scrollTo(line);
     };
+    const late = useEffectEvent(() => {
+        if (wanted.current !== null) step(wanted.current);
+    });
+    useEffect(() => late(), [view.matches]);
     const actions: Record<string, () => void> = {
         "/": () => search.current?.focus(),
         n: () => step(1),

@@ -1,11 +1,12 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 
 import { clientOf } from "@/api/client";
 import { FunctionService, type StreamLogsResponse } from "@/api/generated/eventflow/v1/function_service_pb";
 import { LogStream } from "@/api/generated/eventflow/v1/logs_pb";
 import type { StreamState } from "@/lib/stream";
 import { useStream } from "@/lib/useStream";
+import { versionOfCall } from "./callVersions";
 import type { Stream } from "./line";
 import { LogStore } from "./store";
 
@@ -15,6 +16,8 @@ export type FunctionLogQuery = {
     name: string;
     stream?: Stream | undefined;
     contains?: string;
+    /** Lines of calls that run this version only; 0: of all. */
+    version?: number;
     /** Lines to begin with, at most 10,000. */
     tail?: number;
 };
@@ -34,6 +37,7 @@ export function useFunctionLog(query: FunctionLogQuery): { store: LogStore; stat
     const key = JSON.stringify(query);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- another query, another log
     const store = useMemo(() => new LogStore(), [key]);
+    const sorting = useRef(Promise.resolve());
     const state = useStream<StreamLogsResponse>({
         key,
         open: (signal, opened) =>
@@ -43,7 +47,13 @@ export function useFunctionLog(query: FunctionLogQuery): { store: LogStore; stat
                 onHeader: opened,
             }),
         onMessage: ({ line }) => {
-            if (line) store.take(line);
+            if (!line) return;
+            if (!query.version) return store.take(line);
+            // Lines say no version: it is looked up once for each call, and the order of lines is kept.
+            const version = line.invocationId === "" ? 0 : versionOfCall(query.namespace, line.invocationId);
+            sorting.current = sorting.current.then(async () => {
+                if ((await version) === query.version) store.take(line);
+            });
         },
         heartbeatTimeoutMs: SILENCE_MS,
         endsByItself: false,

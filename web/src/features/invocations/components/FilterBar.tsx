@@ -7,7 +7,7 @@ import type { InvocationState } from "@/api/generated/eventflow/v1/invocation_pb
 import { Button } from "@/components/Button";
 import { filterToParams, isEmpty, NO_FILTER, type Filter } from "@/lib/calls/filter";
 import { STATES } from "@/lib/calls/states";
-import { CommitField } from "./CommitField";
+import { CommitField } from "@/components/CommitField";
 import { MoreFilters } from "./MoreFilters";
 import { TimeFilter } from "./TimeFilter";
 

@@ -1,7 +1,7 @@
 import { SelectField } from "@/components/fields";
 import type { Filter } from "@/lib/calls/filter";
 import { SOURCES, STARTS, type Words } from "@/lib/calls/states";
-import { CommitField } from "./CommitField";
+import { CommitField } from "@/components/CommitField";
 
 type MoreFiltersProps = { filter: Filter; onChange: (change: Partial<Filter>) => void };
 

@@ -1,6 +1,6 @@
 import { useEffect, useEffectEvent, useState } from "react";
 
-import { TextField } from "@/components/fields";
+import { TextField } from "./fields";
 
 type CommitFieldProps = {
     label: string;
