@@ -5,3 +5,4 @@
 mod control;
 mod images;
 mod overlays;
+mod rights;
