@@ -82,7 +82,7 @@ function Record({ call, state, refetch, title }: RecordProps) {
                 </div>
                 <div className="flex min-w-0 flex-col gap-4 max-xl:-order-1">
                     <Facts call={call} />
-                    <Replays call={call} />
+                    {hasEnded(call.state) && <Replays call={call} />}
                 </div>
             </div>
         </Page>
