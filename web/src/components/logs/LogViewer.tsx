@@ -78,7 +78,11 @@ export function LogViewer({
     const onKeyDown = (event: KeyboardEvent) => {
         const find = (event.ctrlKey || event.metaKey) && event.key === "f";
         const typing = event.target instanceof HTMLInputElement;
-        if (typing && event.key === "Escape") lines.current?.focus();
+        if (typing && event.key === "Escape") {
+            // Back to the lines; what is searched for stays.
+            event.preventDefault();
+            lines.current?.focus();
+        }
         // The browser's own search sees only the lines in sight.
         const action = find
             ? actions["/"]
