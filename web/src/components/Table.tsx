@@ -58,8 +58,9 @@ export function SortTh<K extends string>({
                 className="inline-flex items-center gap-1 hover:text-ink"
                 onClick={() => onSort({ by, down: active ? !sort.down : numeric })}
             >
-                {children}
+                {!numeric && children}
                 <Arrow aria-hidden className={`size-3.5 ${active ? "" : "opacity-0"}`} />
+                {numeric && children}
             </button>
         </th>
     );

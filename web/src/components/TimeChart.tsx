@@ -111,11 +111,11 @@ export function TimeChart({ label, times, series, kind, format }: TimeChartProps
                     <span>{format(most / 2)}</span>
                     <span>{format(0)}</span>
                 </div>
-            </div>
-            <div aria-hidden className="flex justify-between pr-12 text-[0.78rem] text-ink-faint">
-                <span>{clock(times[0])}</span>
-                <span>{clock(times[Math.floor(times.length / 2)])}</span>
-                <span>now</span>
+                <div aria-hidden className="col-start-1 flex justify-between text-[0.78rem] text-ink-faint">
+                    <span>{clock(times[0])}</span>
+                    <span>{clock(times[Math.floor(times.length / 2)])}</span>
+                    <span>now</span>
+                </div>
             </div>
         </figure>
     );

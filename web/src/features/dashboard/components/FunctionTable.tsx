@@ -27,8 +27,10 @@ export function FunctionTable({ rows, sort, onSort, showNamespace }: Props) {
                 <>
                     <SortTh {...by("name")}>Function</SortTh>
                     <SortTh {...by("state")}>State</SortTh>
-                    <Th numeric>Copies</Th>
-                    <Th>Version</Th>
+                    <Th numeric className="hidden sm:table-cell">
+                        Copies
+                    </Th>
+                    <Th className="hidden sm:table-cell">Version</Th>
                     <SortTh {...by("calls")}>Calls, 30 min</SortTh>
                     <SortTh {...by("success")} numeric>
                         Success
@@ -75,7 +77,7 @@ function FunctionRow({ row, showNamespace }: { row: Row; showNamespace: boolean 
                     {showNamespace && <span className="text-ink-faint">{value.namespace}/</span>}
                     {value.name}
                 </Link>
-                <span className="text-[0.82rem] text-ink-faint">
+                <span className="text-[0.82rem] whitespace-nowrap text-ink-faint">
                     {RUNTIMES[value.runtime]} · {MODES[value.mode]}
                 </span>
             </Td>
@@ -85,10 +87,12 @@ function FunctionRow({ row, showNamespace }: { row: Row; showNamespace: boolean 
                     {...(trouble && { title: `${trouble.reason}: ${trouble.message}` })}
                 />
             </Td>
-            <Td numeric>
+            <Td numeric className="hidden sm:table-cell">
                 <Copies ready={value.readyCopies} desired={value.desiredCopies} />
             </Td>
-            <Td>{value.version === undefined ? <Nothing /> : `v${value.version}`}</Td>
+            <Td className="hidden sm:table-cell">
+                {value.version === undefined ? <Nothing /> : `v${value.version}`}
+            </Td>
             <Td>
                 <Calls row={row} />
             </Td>

@@ -23,7 +23,7 @@ export function Declaration({ value }: { value: EventFlowFunction }) {
                         <span className="flex items-center gap-1">
                             <code className="min-w-0 break-all">{url}</code>
                             <CopyButton text={url} label="Copy the URL" />
-                            <span className="text-ink-faint">
+                            <span className="shrink-0 text-ink-faint">
                                 {value.url === UrlAccess.PUBLIC ? "public" : "private"}
                             </span>
                         </span>

@@ -7,10 +7,10 @@ import { Span, Time } from "@/components/Time";
 
 import { useRecentCalls } from "../api/useRecentCalls";
 
-type Props = { namespace: string; name: string; most: number };
+type Props = { namespace: string; name: string; most: number; compact?: boolean };
 
 /** The last calls with how they stand, live. */
-export function RecentCalls({ namespace, name, most }: Props) {
+export function RecentCalls({ namespace, name, most, compact = false }: Props) {
     const { calls, synced, stream } = useRecentCalls(namespace, name, most);
     if (calls.length === 0) {
         if (stream.phase === "failed") return <ErrorState error={stream.error} />;
@@ -26,10 +26,10 @@ export function RecentCalls({ namespace, name, most }: Props) {
                     <Th>State</Th>
                     <Th>When</Th>
                     <Th numeric>Duration</Th>
-                    <Th numeric>Waited</Th>
+                    {!compact && <Th numeric>Waited</Th>}
                     <Th>Start</Th>
-                    <Th numeric>Attempt</Th>
-                    <Th>Version</Th>
+                    {!compact && <Th numeric>Attempt</Th>}
+                    {!compact && <Th>Version</Th>}
                     <Th>Reason</Th>
                 </>
             }
@@ -48,14 +48,16 @@ export function RecentCalls({ namespace, name, most }: Props) {
                     <Td numeric>
                         <Span value={call.duration} />
                     </Td>
-                    <Td numeric>
-                        <Span value={call.queueWait} />
-                    </Td>
+                    {!compact && (
+                        <Td numeric>
+                            <Span value={call.queueWait} />
+                        </Td>
+                    )}
                     <Td>
                         <StartMark start={call.start} />
                     </Td>
-                    <Td numeric>{call.attempt}</Td>
-                    <Td>v{call.version}</Td>
+                    {!compact && <Td numeric>{call.attempt}</Td>}
+                    {!compact && <Td>v{call.version}</Td>}
                     <Td className="max-w-72 truncate text-ink-soft">
                         <span title={call.message}>{call.reason}</span>
                     </Td>

@@ -44,7 +44,7 @@ export default function OverviewTab() {
                         </LinkButton>
                     }
                 >
-                    <RecentCalls namespace={namespace} name={name} most={8} />
+                    <RecentCalls namespace={namespace} name={name} most={8} compact />
                 </Panel>
                 <Declaration value={value} />
             </div>
