@@ -74,18 +74,24 @@ test("an edit keeps comments and leaves what did not change alone", () => {
     const text = `# ours
 apiVersion: eventflow.io/v1alpha1
 kind: Function
-metadata: {name: a, namespace: default}
+metadata: {name: "", namespace: default}
 spec:
+  concurrency: 1 # one by one
   timeout: 5s # short
   runtime: process
 `;
     const parsed = parseYaml(text);
     if (!("manifest" in parsed)) throw new Error("it does not parse");
     const { manifest } = parsed;
-    const edited = editYaml(text, { ...manifest, name: "b", spec: { timeout: "5s", port: 80 } });
+    const edited = editYaml(text, {
+        ...manifest,
+        name: "b",
+        spec: { timeout: "5s", port: 80, concurrency: 2 },
+    });
     expect(edited).toContain("# ours");
     expect(edited).toContain("timeout: 5s # short");
-    expect(edited).toContain("name: b");
+    expect(edited).toContain("concurrency: 2 # one by one");
+    expect(edited, "quotes of an empty name go").toContain("name: b,");
     expect(edited).toContain("port: 80");
     expect(edited).not.toContain("runtime");
 });

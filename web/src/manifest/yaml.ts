@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { isMap, LineCounter, parseDocument, stringify } from "yaml";
+import { isMap, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 
 import { isObject, SPEC_FIELDS, type Manifest } from "./manifest";
 
@@ -32,14 +32,21 @@ export function editYaml(text: string, next: Manifest): string {
     if ("problems" in before) return toYaml(next);
     const document = parseDocument(text);
     const { name, namespace, spec } = before.manifest;
-    if (name !== next.name) document.setIn(["metadata", "name"], next.name);
-    if (namespace !== next.namespace) document.setIn(["metadata", "namespace"], next.namespace);
+    /** A new node, since an old one would keep the quotes of its old value; what stood beside it stays. */
+    const set = (path: string[], value: JsonValue) => {
+        const before = document.getIn(path, true);
+        const node = document.createNode(value);
+        if (isScalar(before) && isScalar(node) && before.comment) node.comment = before.comment;
+        document.setIn(path, node);
+    };
+    if (name !== next.name) set(["metadata", "name"], next.name);
+    if (namespace !== next.namespace) set(["metadata", "namespace"], next.namespace);
     if (!isMap(document.get("spec"))) document.set("spec", document.createNode({}));
     for (const field of new Set([...Object.keys(spec), ...SPEC_FIELDS])) {
         const value: JsonValue | undefined = next.spec[field];
         if (JSON.stringify(value) === JSON.stringify(spec[field])) continue;
         if (value === undefined) document.deleteIn(["spec", field]);
-        else document.setIn(["spec", field], document.createNode(value));
+        else set(["spec", field], value);
     }
     return document.toString(STYLE);
 }
