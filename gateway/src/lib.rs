@@ -28,6 +28,7 @@ mod proxy;
 mod router;
 mod server;
 mod transcode;
+mod ui;
 
 pub use config::GatewayConfig;
 pub use context::ClientAddress;
@@ -40,3 +41,4 @@ pub use problem::{Facts, Problem, http_status};
 pub use router::{router, router_for};
 pub use server::{ServerConfig, serve};
 pub use transcode::{TableError, Upstream, read_json, write_json};
+pub use ui::{File, Files, ui, ui_of};

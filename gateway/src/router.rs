@@ -133,7 +133,7 @@ impl Front {
             }
             "/openapi.json" if reads => labelled(Ok(openapi::respond(&self.document)), "/openapi.json"),
             path if is_ours(path) => Arc::clone(&self.transcoder).handle(request).await,
-            _ => match self.deps.fallback.clone() {
+            _ => match self.deps.fallback.clone().filter(|_| reads) {
                 Some(fallback) => fallback.oneshot(request).await.unwrap_or_else(|never| match never {}),
                 None => Arc::clone(&self.transcoder).handle(request).await,
             },
@@ -166,5 +166,5 @@ impl Front {
 
 /// Paths that the UI never answers.
 fn is_ours(path: &str) -> bool {
-    ["/v1/", "/auth/", "/fn"].iter().any(|prefix| path.starts_with(prefix))
+    matches!(path.split('/').nth(1), Some("v1" | "auth" | "fn"))
 }

@@ -4,14 +4,14 @@ use crate::adapters::{self, Adapters, Sections};
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
 use crate::ranges::{self, Section};
-use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Wasm};
+use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Wasm};
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
-use eventflow_api::{App, Http, Parts};
+use eventflow_api::{App, Http, Parts, Shape};
 use eventflow_bus::JetStreamBus;
 use eventflow_dispatcher::Relay;
 use eventflow_domain::ports::{Bus, Runtime, Store};
-use eventflow_gateway::{Deps, ServerConfig, router, serve};
+use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
 use eventflow_interconnect::{ClientConfig, RemoteInvoker, StaticPeers};
 use eventflow_lifecycle::config::{Problems, Validate, duration};
 use eventflow_lifecycle::{Handle, OnExit};
@@ -39,6 +39,7 @@ pub struct ApiConfig {
     #[serde(with = "duration")]
     pub grace: Duration,
     pub gateway: Gateway,
+    pub ui: Ui,
     pub limits: Limits,
     pub wasm: Wasm,
     pub postgres: Postgres,
@@ -58,6 +59,7 @@ impl Default for ApiConfig {
             runtimes: vec!["wasm".to_owned()],
             grace: Duration::from_secs(25),
             gateway: Gateway::default(),
+            ui: Ui::default(),
             limits: Limits::default(),
             wasm: Wasm::default(),
             postgres: Postgres::default(),
@@ -75,8 +77,8 @@ impl Validate for ApiConfig {
         ranges::grace(problems, self.grace);
         ranges::listeners(problems, &[("listen", &self.listen), ("admin_listen", &self.admin_listen)]);
         Runtimes::check(&self.runtimes, problems);
-        let Self { gateway, limits, wasm, postgres, nats, blobs, auth, peers, .. } = self;
-        let sections: [&dyn Section; 8] = [gateway, limits, wasm, postgres, nats, blobs, auth, peers];
+        let Self { gateway, ui, limits, wasm, postgres, nats, blobs, auth, peers, .. } = self;
+        let sections: [&dyn Section; 9] = [gateway, ui, limits, wasm, postgres, nats, blobs, auth, peers];
         for section in sections {
             section.check(problems);
         }
@@ -125,7 +127,7 @@ impl Service for ApiService {
             health: handle.health().clone(),
             metrics,
             draining: handle.draining(),
-            fallback: None,
+            fallback: Some(ui()),
         };
         let gateway = translate::gateway(&config.gateway, &config.limits, address.ip().is_loopback());
         let router =
@@ -166,7 +168,12 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
         clock: Arc::clone(&adapters.clock),
         wake_relay: Arc::new(move || wake.wake()),
     };
-    Ok(App::start(parts, eventflow_api::Config { limits: (&config.limits).into() }, handle))
+    let told = eventflow_api::Config {
+        limits: (&config.limits).into(),
+        shape: Shape::Cluster,
+        trace_link: config.ui.trace_link.clone(),
+    };
+    Ok(App::start(parts, told, handle))
 }
 
 /// Runtimes that are only asked whether they take a declaration: they run nothing here.

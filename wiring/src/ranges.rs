@@ -1,7 +1,7 @@
 //! Which values of the sections make sense.
 
 use crate::sections::{
-    Auth, Blobs, Dispatcher, Gateway, Limits, Nats, Peers, Postgres, Process, Retention, Wasm,
+    Auth, Blobs, Dispatcher, Gateway, Limits, Nats, Peers, Postgres, Process, Retention, Ui, Wasm,
 };
 use eventflow_domain::quantity::{Memory, format_duration};
 use eventflow_lifecycle::config::Problems;
@@ -77,6 +77,17 @@ impl Section for Gateway {
                 let rule = "must be origins such as \"https://console.example\"";
                 problems.push("gateway.origins", format!("{rule}, is {origin:?}"));
             }
+        }
+    }
+}
+
+impl Section for Ui {
+    fn check(&self, problems: &mut Problems) {
+        let link = &self.trace_link;
+        let is_url = link.starts_with("http://") || link.starts_with("https://");
+        if !link.is_empty() && !(is_url && link.contains("{trace_id}")) {
+            let rule = "must be a URL such as \"https://jaeger.example/trace/{trace_id}\"";
+            problems.push("ui.trace_link", format!("{rule}, is {link:?}"));
         }
     }
 }

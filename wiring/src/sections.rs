@@ -36,6 +36,14 @@ impl Default for Gateway {
     }
 }
 
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ui {
+    /// Where a trace is to be seen: a URL in which `{trace_id}` stands for the trace's id, such as
+    /// `https://jaeger.example/trace/{trace_id}`. The UI links to it; empty: no links.
+    pub trace_link: String,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {

@@ -24,7 +24,7 @@ pub(super) async fn logs(client: &Client, args: Logs) -> Result<()> {
         name: args.name.clone().unwrap_or_default(),
         follow: args.follow,
         tail: Some(args.tail),
-        since: None,
+        ..v1::StreamLogsRequest::default()
     };
     let answer = client.functions().stream_logs(request).await.map_err(client.failed())?;
     print(client, &args, answer.into_inner().map(|next| next.map(|next| next.line))).await

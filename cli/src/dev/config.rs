@@ -3,7 +3,7 @@
 mod validate;
 
 use eventflow_lifecycle::config::{Loader, duration};
-use eventflow_wiring::sections::{Dispatcher, Gateway, Limits, Process, Retention, Wasm};
+use eventflow_wiring::sections::{Dispatcher, Gateway, Limits, Process, Retention, Ui, Wasm};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ pub(crate) struct DevConfig {
     #[serde(with = "duration")]
     pub(crate) grace: Duration,
     pub(crate) gateway: Gateway,
+    pub(crate) ui: Ui,
     pub(crate) limits: Limits,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) retention: Retention,
@@ -38,6 +39,7 @@ impl Default for DevConfig {
             examples: None,
             grace: Duration::from_secs(25),
             gateway: Gateway::default(),
+            ui: Ui::default(),
             limits: Limits::default(),
             dispatcher: Dispatcher::default(),
             retention: Retention::default(),

@@ -1,14 +1,14 @@
 //! Which adapter stands behind which port: the only place of this binary that names them.
 
 use super::config::DevConfig;
-use eventflow_api::{App, Http, Parts};
+use eventflow_api::{App, Http, Parts, Shape};
 use eventflow_auth::{Authenticator, DevLogin, Key, Users};
 use eventflow_blobs::FolderBlobs;
 use eventflow_bus::InMemoryBus;
 use eventflow_dispatcher::{Dispatcher, Ports};
 use eventflow_domain::access::Caller;
 use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
-use eventflow_gateway::{Deps, ServerConfig, router, serve};
+use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
 use eventflow_lifecycle::{Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
 use eventflow_store::{Options, SqliteStore};
@@ -157,7 +157,12 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         clock: Arc::clone(&adapters.clock),
         wake_relay: Arc::new(move || wake.wake()),
     };
-    let app = App::start(parts, eventflow_api::Config { limits: config.limits() }, handle);
+    let told = eventflow_api::Config {
+        limits: config.limits(),
+        shape: Shape::Local,
+        trace_link: config.ui.trace_link.clone(),
+    };
+    let app = App::start(parts, told, handle);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let services = eventflow_api::routes(&app, &adapters.authenticator, health)
@@ -173,7 +178,7 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         health: handle.health().clone(),
         metrics,
         draining: handle.draining(),
-        fallback: None,
+        fallback: Some(ui()),
     };
     let router = router(translate::gateway(&config.gateway, &config.limits, true), services, deps)
         .map_err(|error| StartError::of("build the routes", &error))?;

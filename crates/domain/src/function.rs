@@ -42,6 +42,36 @@ pub struct Function {
     pub readiness: Readiness,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub managed_by: Manager,
+}
+
+/// Who writes a function's declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manager {
+    /// This API: its clients, the CLI and the UI.
+    #[default]
+    Api,
+    /// Somebody by hand, with `kubectl` or the like.
+    Kubectl,
+    /// A tool that applies what a repository holds, again and again: what is changed elsewhere it changes back.
+    GitOps,
+}
+
+impl Manager {
+    /// By the name under which Kubernetes knows who wrote an object's spec. Names of our own programs begin with
+    /// `eventflow`; an unknown name is somebody's hand.
+    pub fn of_field_manager(name: &str) -> Self {
+        const TOOLS: [&str; 8] =
+            ["argocd", "flux", "kustomize-controller", "helm", "pulumi", "terraform", "fleet", "config-sync"];
+        let name = name.to_ascii_lowercase();
+        if name.starts_with("eventflow") {
+            Self::Api
+        } else if TOOLS.iter().any(|tool| name.starts_with(tool)) {
+            Self::GitOps
+        } else {
+            Self::Kubectl
+        }
+    }
 }
 
 impl Function {
@@ -67,11 +97,62 @@ pub struct Readiness {
     pub conditions: Vec<Condition>,
     pub desired_copies: u32,
     pub ready_copies: u32,
+    /// The copies one by one, at most [`Readiness::MOST_COPIES`].
+    #[serde(default)]
+    pub copies: Vec<WarmCopy>,
+    /// What Kubernetes told lately, newest first, at most [`Readiness::MOST_EVENTS`].
+    #[serde(default)]
+    pub events: Vec<FunctionEvent>,
+}
+
+/// A warm copy: a process, or a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmCopy {
+    /// Names it within the function.
+    pub name: String,
+    pub state: CopyState,
+    /// How often it was started again after an end that nobody asked for.
+    pub restarts: u32,
+    pub started_at: Option<Timestamp>,
+    pub last_exit: Option<CopyExit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CopyState {
+    Starting,
+    Ready,
+    /// Ended, and waits to be started again.
+    Failed,
+    Stopping,
+}
+
+/// An end of a warm copy that nobody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyExit {
+    /// One CamelCase word: a [`crate::Reason`], or a word of Kubernetes.
+    pub reason: String,
+    pub message: String,
+    pub exit_code: Option<i32>,
+    pub at: Timestamp,
+}
+
+/// An event of Kubernetes about an object of the function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionEvent {
+    pub warning: bool,
+    pub reason: String,
+    pub message: String,
+    /// `Pod/fn-resize-7d…`.
+    pub object: String,
+    pub count: u32,
+    pub at: Timestamp,
 }
 
 impl Readiness {
     pub const READY: &'static str = "Ready";
     pub const DEGRADED: &'static str = "Degraded";
+    pub const MOST_COPIES: usize = 100;
+    pub const MOST_EVENTS: usize = 50;
 
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
@@ -98,4 +179,31 @@ pub struct Condition {
     pub message: String,
     pub observed_generation: i64,
     pub since: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manager_is_known_by_the_name_it_writes_under() {
+        for (name, manager) in [
+            ("eventflow-api", Manager::Api),
+            ("kubectl-client-side-apply", Manager::Kubectl),
+            ("kubectl-edit", Manager::Kubectl),
+            ("somebody", Manager::Kubectl),
+            ("argocd-controller", Manager::GitOps),
+            ("Helm", Manager::GitOps),
+            ("kustomize-controller", Manager::GitOps),
+        ] {
+            assert_eq!(Manager::of_field_manager(name), manager, "{name}");
+        }
+    }
+
+    #[test]
+    fn readiness_kept_before_there_were_copies_is_read() {
+        let kept = r#"{"conditions": [], "desired_copies": 2, "ready_copies": 1}"#;
+        let read: Readiness = serde_json::from_str(kept).expect("readiness");
+        assert_eq!((read.desired_copies, read.copies.len(), read.events.len()), (2, 0, 0));
+    }
 }

@@ -247,6 +247,8 @@ pub struct Invocation {
     pub attempts: Vec<Attempt>,
     /// Captured log bytes were cut at the cap.
     pub logs_truncated: bool,
+    /// Of the last attempt that ended, where it is known.
+    pub start: Option<StartKind>,
 }
 
 impl Invocation {

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod access;
+pub mod activity;
 pub mod error;
 pub mod function;
 pub mod ids;
@@ -29,7 +30,10 @@ pub mod validate;
 
 pub use bytes::Bytes;
 pub use error::{Error, ErrorKind, Result, Violation};
-pub use function::{Condition, ConditionStatus, Function, FunctionKey, FunctionVersion, Readiness};
+pub use function::{
+    Condition, ConditionStatus, CopyExit, CopyState, Function, FunctionEvent, FunctionKey, FunctionVersion,
+    Manager, Readiness, WarmCopy,
+};
 pub use ids::{ArtifactDigest, Epoch, FunctionUid, InvocationId, VersionNumber, WorkerId};
 pub use invocation::{Attempt, Body, Failure, Invocation, Output, Reason, Source, StartKind};
 pub use lifecycle::State;

@@ -18,9 +18,9 @@ pub use peers::{Peer, Peers};
 pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
 pub use runtime::{Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport, Upgraded};
 pub use store::{
-    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, FunctionNews,
-    FunctionPage, FunctionRow, FunctionStore, IdempotencyKey, InvocationFilter, InvocationPage,
-    InvocationStore, Lease, LogQuery, LogStore, NewInvocation, OutboxRow, QueueStats, ReadinessReport,
-    ReadinessRow, Renewal, Retention, RetentionReport, Settled, Settlement, SharedFunctionStore, SlotStore,
-    SlotWant, Start, Store, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, DeadLetterGroup, Ended,
+    EndedCell, EndedQuery, FunctionNews, FunctionPage, FunctionRow, FunctionStore, IdempotencyKey,
+    InvocationFilter, InvocationPage, InvocationStore, Lease, LineKey, LogQuery, LogStore, NewInvocation,
+    OutboxRow, QueueStats, ReadinessReport, ReadinessRow, Renewal, Retention, RetentionReport, Settled,
+    Settlement, SharedFunctionStore, SlotStore, SlotWant, Start, Store, Swept, WindowStats,
 };

@@ -1,16 +1,19 @@
 //! Wire ↔ domain. Reading parses and names every bad field; writing cannot fail.
 
+mod activity;
 mod function;
 mod invocation;
 mod record;
 mod time;
 
+pub use activity::{activity_to_wire, step_to_wire};
 pub use function::{
-    apply_target, draft, function_to_wire, list_filters, readiness_state, stats_to_wire, version_to_wire,
+    apply_target, draft, function_to_wire, list_filters, readiness_state, runtime_to_wire, stats_to_wire,
+    version_to_wire,
 };
 pub use invocation::{
-    filter_from_wire, invocation_to_wire, log_line_to_wire, source_to_wire, start_to_wire, state_from_wire,
-    state_to_wire,
+    dead_letter_group_to_wire, filter_from_wire, invocation_to_wire, log_line_to_wire, source_to_wire,
+    start_to_wire, state_from_wire, state_to_wire, stream_from_wire,
 };
 pub use record::{invocation_from_record, source_from_wire, start_from_wire};
 pub use time::{duration_from_wire, duration_to_wire, timestamp_from_wire, timestamp_to_wire};

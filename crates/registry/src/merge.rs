@@ -50,6 +50,8 @@ pub(crate) fn workers<'a>(
     for report in reports {
         merged.desired_copies = merged.desired_copies.saturating_add(report.readiness.desired_copies);
         merged.ready_copies = merged.ready_copies.saturating_add(report.readiness.ready_copies);
+        merged.copies.extend_from_slice(&report.readiness.copies);
+        merged.events.extend_from_slice(&report.readiness.events);
         for condition in &report.readiness.conditions {
             match merged.conditions.iter_mut().find(|merged| merged.kind == condition.kind) {
                 Some(merged) => join(merged, condition),
@@ -57,6 +59,9 @@ pub(crate) fn workers<'a>(
             }
         }
     }
+    merged.copies.truncate(Readiness::MOST_COPIES);
+    merged.events.sort_by_key(|event| std::cmp::Reverse(event.at));
+    merged.events.truncate(Readiness::MOST_EVENTS);
     merged
 }
 

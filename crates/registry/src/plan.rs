@@ -2,7 +2,7 @@
 
 use eventflow_domain::ports::{Apply, Precondition};
 use eventflow_domain::{
-    Error, ErrorKind, Function, FunctionUid, FunctionVersion, Readiness, Result, Timestamp, VersionNumber,
+    Error, ErrorKind, Function, FunctionUid, FunctionVersion, Manager, Readiness, Result, Timestamp, VersionNumber,
 };
 use std::sync::Arc;
 
@@ -57,6 +57,7 @@ fn create(apply: &Apply, number: VersionNumber, now: Timestamp) -> Plan {
         readiness: Readiness::default(),
         created_at: now,
         updated_at: now,
+        managed_by: Manager::Api,
     };
     let version = Some(version_of(&function, apply, now));
     Plan::Write { function: Box::new(function), version }

@@ -1,7 +1,7 @@
 //! A function as it is stored, and back.
 
 use eventflow_domain::ports::FunctionRow;
-use eventflow_domain::{Function, Readiness};
+use eventflow_domain::{Function, Manager, Readiness};
 use std::sync::Arc;
 
 pub(crate) fn row(function: &Function) -> FunctionRow {
@@ -31,5 +31,6 @@ pub(crate) fn function(row: FunctionRow) -> Function {
         readiness: Readiness::default(),
         created_at: row.created_at,
         updated_at: row.updated_at,
+        managed_by: Manager::Api,
     }
 }

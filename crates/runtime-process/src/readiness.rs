@@ -26,5 +26,5 @@ pub(crate) fn of_job(missing: Option<&str>, now: Timestamp) -> Readiness {
         None => condition(Readiness::READY, true, "CommandFound", "each call starts the command", now),
         Some(message) => condition(Readiness::READY, false, "CommandNotFound", message, now),
     };
-    Readiness { conditions: vec![ready], desired_copies: 0, ready_copies: 0 }
+    Readiness { conditions: vec![ready], ..Readiness::default() }
 }

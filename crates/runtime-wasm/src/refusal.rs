@@ -63,5 +63,5 @@ pub(crate) fn ready(status: ConditionStatus, reason: &str, message: String, now:
         observed_generation: 0,
         since: now,
     };
-    Readiness { conditions: vec![condition], desired_copies: 0, ready_copies: 0 }
+    Readiness { conditions: vec![condition], ..Readiness::default() }
 }

@@ -1,6 +1,6 @@
 //! Builders that read as sentences: `FunctionBuilder::new("resize").command(["/bin/cat"]).paused().build()`.
 
-use eventflow_domain::function::{Function, FunctionKey, FunctionVersion, Readiness};
+use eventflow_domain::function::{Function, FunctionKey, FunctionVersion, Manager, Readiness};
 use eventflow_domain::invocation::Content;
 use eventflow_domain::spec::{
     FunctionSpec, Image, Mode, PodOptions, QueuePolicy, RecordPolicy, Resources, ResultChannel, RetryPolicy,
@@ -71,6 +71,7 @@ impl FunctionBuilder {
             readiness: Readiness::default(),
             created_at: Timestamp::from_millis(1_767_225_600_000),
             updated_at: Timestamp::from_millis(1_767_225_600_000),
+            managed_by: Manager::Api,
         };
         Self { function, spec }
     }

@@ -9,6 +9,7 @@ mod contract;
 mod disk;
 mod examples;
 mod faults;
+mod figures;
 mod fn_url;
 mod grpc;
 mod grpcurl;

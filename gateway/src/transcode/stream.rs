@@ -108,6 +108,10 @@ fn event(message: &DynamicMessage, field: Option<&FieldDescriptor>) -> Event {
             value.as_message().and_then(|carrier| carrier.get_field_by_name("data")?.as_bytes().cloned());
         return Event::Raw(data.unwrap_or_default());
     }
+    // Only a heartbeat is without its value; REST has its own.
+    if field.is_some_and(|field| field.supports_presence() && !message.has_field(field)) {
+        return Event::KeepAlive;
+    }
     let mut json = Vec::with_capacity(256);
     write::answer(message, field, &mut json);
     let id = match field {

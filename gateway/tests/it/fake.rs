@@ -160,11 +160,13 @@ impl FunctionService for Fake {
         let text = authorization.unwrap_or("anonymous").to_owned();
         let request = request.into_inner();
         let line = move |seq| LogLine { attempt: 1, seq, text: text.clone(), ..LogLine::default() };
-        let line = move |seq| Ok(StreamLogsResponse { line: Some(line(seq)) });
+        let line = move |seq| Ok(StreamLogsResponse { line: Some(line(seq)), heartbeat: false });
+        let heartbeat = || Ok(StreamLogsResponse { line: None, heartbeat: true });
         let lines = futures::stream::iter([line(1), line(2)]);
         Ok(Response::new(match request.name.as_str() {
             "none" => return Err(to_status(&Error::function_not_found(&"none".parse().unwrap()))),
             "breaks" => lines.chain(futures::stream::iter([Err(Status::unavailable("gone"))])).boxed(),
+            "quiet" => futures::stream::iter([heartbeat(), line(1)]).boxed(),
             _ if request.follow => lines.chain(futures::stream::pending()).boxed(),
             _ => lines.boxed(),
         }))
@@ -183,6 +185,19 @@ impl FunctionService for Fake {
             resume_token: token,
         };
         Ok(Response::new(futures::stream::iter([Ok(event)]).boxed()))
+    }
+
+    type WatchStatsStream = BoxStream<'static, std::result::Result<WatchStatsResponse, Status>>;
+
+    async fn watch_stats(&self, _: tonic::Request<WatchStatsRequest>) -> Answer<Self::WatchStatsStream> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn get_function_metrics(
+        &self,
+        _: tonic::Request<GetFunctionMetricsRequest>,
+    ) -> Answer<GetFunctionMetricsResponse> {
+        Err(Status::unimplemented("not faked"))
     }
 }
 
@@ -285,7 +300,16 @@ pub(crate) fn gateway() -> Gateway {
     gateway_with(GatewayConfig::default())
 }
 
+/// With this as its UI.
+pub(crate) fn gateway_for(ui: Option<Router>) -> Gateway {
+    gateway_of(GatewayConfig::default(), ui)
+}
+
 pub(crate) fn gateway_with(config: GatewayConfig) -> Gateway {
+    gateway_of(config, None)
+}
+
+fn gateway_of(config: GatewayConfig, fallback: Option<Router>) -> Gateway {
     let fake = Fake::default();
     let services = tonic::service::Routes::new(FunctionServiceServer::new(fake.clone()))
         .add_service(ArtifactServiceServer::new(fake.clone()));
@@ -297,7 +321,7 @@ pub(crate) fn gateway_with(config: GatewayConfig) -> Gateway {
         health: health.clone(),
         metrics: metrics.clone(),
         draining: draining.clone(),
-        fallback: None,
+        fallback,
     };
     let router = eventflow_gateway::router(config, services, deps).expect("a router");
     Gateway { router, fake, health, draining, metrics }

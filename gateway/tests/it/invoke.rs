@@ -40,6 +40,7 @@ fn invocation(request: &RawInvoke, state: State) -> Box<Invocation> {
         ended_at: None,
         attempts: Vec::new(),
         logs_truncated: false,
+        start: None,
     })
 }
 

@@ -10,3 +10,4 @@ mod routes;
 mod server;
 mod spans;
 mod streams;
+mod ui;

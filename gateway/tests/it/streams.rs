@@ -87,3 +87,14 @@ async fn bodies_are_not_gathered() {
     let frame = tokio::time::timeout(Duration::from_secs(5), body.frame()).await.expect("at once");
     assert!(frame.expect("a frame").expect("a frame").into_data().expect("data").ends_with(b"\n"));
 }
+
+#[tokio::test]
+async fn a_heartbeat_of_the_service_is_no_value() {
+    let gateway = gateway();
+    let lines = gateway.get("/v1/functions/quiet/logs").await;
+    let text = std::str::from_utf8(&lines.body).unwrap();
+    assert!(text.starts_with('\n') && text.matches("\"seq\":1,").count() == 1, "{text}");
+    let events = request("GET", "/v1/functions/quiet/logs").header("accept", "text/event-stream");
+    let events = gateway.send(events.body(Body::empty()).unwrap()).await;
+    assert!(events.body.starts_with(b":\n\nid: 1:1\ndata: {"), "{:?}", events.body);
+}

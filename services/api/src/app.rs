@@ -1,20 +1,28 @@
 //! The use cases, one file for each resource. Domain types in, domain types out.
 
+mod activity;
 mod artifacts;
 mod configs;
 mod functions;
 mod invocations;
 mod invoke;
+mod info;
 mod logs;
 mod replay;
 mod watch;
+mod watch_calls;
 
+pub use activity::{Metrics, StatsEvent};
 pub(crate) use functions::STATS_WINDOW;
 pub use functions::{FunctionList, FunctionQuery};
 pub use invocations::Bulk;
+pub use info::{ServerInfo, Shape};
 pub use invoke::{InvokeAnswer, InvokeRequest, Proxied};
-pub use watch::{InvocationWatchEvent, WatchEvent, WatchKind};
+pub use logs::{LogEvent, LogFilter};
+pub use watch::{WatchEvent, WatchKind};
+pub use watch_calls::InvocationWatchEvent;
 
+use activity::ActivityHub;
 use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::limits::Limits;
 use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
@@ -29,6 +37,9 @@ use watch::WatchHub;
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     pub limits: Limits,
+    pub shape: Shape,
+    /// Where a trace is to be seen, with `{trace_id}` for its id; empty: nowhere.
+    pub trace_link: String,
 }
 
 /// The ports that the api works with.
@@ -55,8 +66,9 @@ impl fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct App {
     parts: Parts,
-    limits: Limits,
+    config: Config,
     watch: WatchHub,
+    activity: Arc<ActivityHub>,
     handle: Handle,
 }
 
@@ -65,17 +77,20 @@ impl App {
     pub fn start(parts: Parts, config: Config, handle: &Handle) -> Arc<Self> {
         let app = Arc::new(Self {
             parts,
-            limits: config.limits,
+            config,
             watch: WatchHub::default(),
+            activity: Arc::default(),
             handle: handle.clone(),
         });
         let hub = Arc::clone(&app);
         handle.spawn("api watch", OnExit::Shutdown, async move { hub.watch_run().await });
+        let figures = Arc::clone(&app);
+        handle.spawn("api figures", OnExit::Shutdown, async move { figures.activity_run().await });
         app
     }
 
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.config.limits
     }
 
     fn runtime(&self, kind: RuntimeKind) -> Result<&Arc<dyn Runtime>> {

@@ -6,6 +6,7 @@ mod configs;
 mod functions;
 pub(crate) mod guard;
 mod invocations;
+mod system;
 
 use crate::App;
 use eventflow_auth::Authenticator;
@@ -18,6 +19,7 @@ use eventflow_proto::v1::auth_service_server::AuthServiceServer;
 use eventflow_proto::v1::config_service_server::ConfigServiceServer;
 use eventflow_proto::v1::function_service_server::FunctionServiceServer;
 use eventflow_proto::v1::invocation_service_server::InvocationServiceServer;
+use eventflow_proto::v1::system_service_server::SystemServiceServer;
 use eventflow_proto::{DESCRIPTOR_SET, status};
 use eventflow_telemetry::propagation;
 use std::sync::Arc;
@@ -57,6 +59,7 @@ where
         .add_service(server!(ArtifactServiceServer))
         .add_service(server!(AuthServiceServer))
         .add_service(server!(ConfigServiceServer))
+        .add_service(server!(SystemServiceServer))
         .add_service(health)
         .add_service(reflection().build_v1().map_err(|error| Error::internal("start reflection", error))?)
         .add_service(

@@ -13,6 +13,6 @@ mod grpc;
 mod http;
 mod page;
 
-pub use app::{App, Config, Parts};
+pub use app::{App, Config, Parts, Shape};
 pub use grpc::{permission_violations, routes};
 pub use http::Http;

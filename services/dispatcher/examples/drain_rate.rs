@@ -46,7 +46,7 @@ impl Runtime for Nothing {
     }
 
     async fn prepare(&self, _: &Arc<FunctionVersion>) -> Readiness {
-        Readiness { conditions: Vec::new(), desired_copies: 0, ready_copies: 0 }
+        Readiness::default()
     }
 
     async fn run(&self, call: Call, _: Arc<dyn LogSink>) -> Ran {

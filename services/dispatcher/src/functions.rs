@@ -128,7 +128,7 @@ fn unavailable(core: &Core, function: &Function, kind: RuntimeKind) -> Readiness
         observed_generation: function.generation,
         since: core.ports.clock.now(),
     };
-    Readiness { conditions: vec![condition], desired_copies: 0, ready_copies: 0 }
+    Readiness { conditions: vec![condition], ..Readiness::default() }
 }
 
 /// Ends what a deleted function left behind; tried until it is done.

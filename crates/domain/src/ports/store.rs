@@ -11,11 +11,11 @@ mod slots;
 pub use configs::{ConfigData, ConfigEntry, ConfigKind, ConfigStore};
 pub use functions::{FunctionPage, FunctionRow, FunctionStore};
 pub use invocations::{
-    Accepted, Claim, ClaimRequest, IdempotencyKey, InvocationFilter, InvocationPage, InvocationStore, Lease,
-    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Start,
-    Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedCell, EndedQuery, IdempotencyKey,
+    InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal,
+    Retention, RetentionReport, Settled, Settlement, Start, Swept, WindowStats,
 };
-pub use logs::{LogQuery, LogStore};
+pub use logs::{LineKey, LogQuery, LogStore};
 pub use shared::{FunctionNews, ReadinessReport, ReadinessRow, SharedFunctionStore};
 pub use slots::{SlotStore, SlotWant};
 

@@ -42,6 +42,7 @@ fn record(call: &SyncCall, state: State) -> Box<Invocation> {
         ended_at: state.is_terminal().then_some(now),
         attempts: Vec::new(),
         logs_truncated: false,
+        start: None,
     })
 }
 

@@ -1,6 +1,9 @@
 use super::{duration_to_wire, timestamp_to_wire};
 use crate::v1;
-use eventflow_domain::function::{Condition, ConditionStatus, Function, FunctionVersion, Readiness};
+use eventflow_domain::function::{
+    Condition, ConditionStatus, CopyState, Function, FunctionEvent, FunctionVersion, Manager, Readiness,
+    WarmCopy,
+};
 use eventflow_domain::ports::{QueueStats, WindowStats};
 use eventflow_domain::quantity::format_duration;
 use eventflow_domain::spec::{
@@ -119,6 +122,14 @@ fn runtime(runtime: v1::Runtime) -> Option<RuntimeKind> {
     }
 }
 
+pub fn runtime_to_wire(runtime: RuntimeKind) -> v1::Runtime {
+    match runtime {
+        RuntimeKind::Container => v1::Runtime::Container,
+        RuntimeKind::Wasm => v1::Runtime::Wasm,
+        RuntimeKind::Process => v1::Runtime::Process,
+    }
+}
+
 fn mode(mode: v1::Mode) -> Option<Mode> {
     match mode {
         v1::Mode::Unspecified => None,
@@ -167,6 +178,9 @@ pub fn function_to_wire(function: &Function) -> v1::Function {
         update_time: Some(timestamp_to_wire(function.updated_at)),
         desired_copies: Some(readiness.desired_copies as i32),
         ready_copies: Some(readiness.ready_copies as i32),
+        managed_by: manager_to_wire(function.managed_by).into(),
+        copies: readiness.copies.iter().map(copy_to_wire).collect(),
+        events: readiness.events.iter().map(event_to_wire).collect(),
         ..declared(&function.key, &function.spec)
     }
 }
@@ -214,12 +228,7 @@ fn declared(key: &FunctionKey, spec: &FunctionSpec) -> v1::Function {
         name: key.name.to_string(),
         namespace: key.namespace.to_string(),
         image: spec.image.as_ref().map(ToString::to_string).unwrap_or_default(),
-        runtime: match spec.runtime {
-            RuntimeKind::Container => v1::Runtime::Container,
-            RuntimeKind::Wasm => v1::Runtime::Wasm,
-            RuntimeKind::Process => v1::Runtime::Process,
-        }
-        .into(),
+        runtime: runtime_to_wire(spec.runtime).into(),
         mode: match spec.mode {
             Mode::Job => v1::Mode::Job,
             Mode::Http => v1::Mode::Http,
@@ -311,6 +320,46 @@ fn toleration_to_wire(toleration: Toleration) -> v1::Toleration {
         value: toleration.value,
         effect: toleration.effect,
         toleration_seconds: toleration.toleration_seconds,
+    }
+}
+
+fn manager_to_wire(manager: Manager) -> v1::Manager {
+    match manager {
+        Manager::Api => v1::Manager::Api,
+        Manager::Kubectl => v1::Manager::Kubectl,
+        Manager::GitOps => v1::Manager::Gitops,
+    }
+}
+
+fn copy_to_wire(copy: &WarmCopy) -> v1::WarmCopy {
+    v1::WarmCopy {
+        name: copy.name.clone(),
+        state: match copy.state {
+            CopyState::Starting => v1::WarmCopyState::Starting,
+            CopyState::Ready => v1::WarmCopyState::Ready,
+            CopyState::Failed => v1::WarmCopyState::Failed,
+            CopyState::Stopping => v1::WarmCopyState::Stopping,
+        }
+        .into(),
+        restarts: i32::try_from(copy.restarts).unwrap_or(i32::MAX),
+        start_time: copy.started_at.map(timestamp_to_wire),
+        last_exit: copy.last_exit.as_ref().map(|exit| v1::WarmCopyExit {
+            reason: exit.reason.clone(),
+            message: exit.message.clone(),
+            exit_code: exit.exit_code,
+            time: Some(timestamp_to_wire(exit.at)),
+        }),
+    }
+}
+
+fn event_to_wire(event: &FunctionEvent) -> v1::FunctionEvent {
+    v1::FunctionEvent {
+        r#type: if event.warning { "Warning" } else { "Normal" }.to_owned(),
+        reason: event.reason.clone(),
+        message: event.message.clone(),
+        object: event.object.clone(),
+        count: i32::try_from(event.count).unwrap_or(i32::MAX),
+        time: Some(timestamp_to_wire(event.at)),
     }
 }
 

@@ -2,11 +2,13 @@ use super::{duration_to_wire, function_name, timestamp_from_wire, timestamp_to_w
 use crate::v1;
 use eventflow_domain::invocation::{Attempt, Body, Invocation, Reason, Source, StartKind};
 use eventflow_domain::logs::{FunctionLogLine, Stream};
-use eventflow_domain::ports::InvocationFilter;
-use eventflow_domain::{Error, Namespace, Result, State, VersionNumber};
+use eventflow_domain::ports::{DeadLetterGroup, InvocationFilter};
+use eventflow_domain::{Error, FunctionName, InvocationId, Namespace, Result, State, VersionNumber};
 
 /// Results up to so many bytes are shown in the record itself, where they are text.
 const RESULT_TEXT: usize = 4 << 10;
+/// Calls that a filter may name one by one.
+const MOST_IDS: usize = 1000;
 
 pub fn state_to_wire(state: State) -> v1::InvocationState {
     match state {
@@ -86,6 +88,7 @@ pub fn invocation_to_wire(invocation: &Invocation) -> v1::Invocation {
         },
         logs_truncated: invocation.logs_truncated,
         attempts: invocation.attempts.iter().map(attempt_to_wire).collect(),
+        start: start_to_wire(invocation.start).into(),
     }
 }
 
@@ -105,7 +108,8 @@ fn attempt_to_wire(attempt: &Attempt) -> v1::Attempt {
     }
 }
 
-pub fn log_line_to_wire(of: &FunctionLogLine) -> v1::LogLine {
+/// A line that this function printed.
+pub fn log_line_to_wire(function: &FunctionName, of: &FunctionLogLine) -> v1::LogLine {
     v1::LogLine {
         invocation_id: of.invocation.map(|id| id.to_string()).unwrap_or_default(),
         attempt: of.line.position.attempt as i32,
@@ -119,6 +123,32 @@ pub fn log_line_to_wire(of: &FunctionLogLine) -> v1::LogLine {
         time: Some(timestamp_to_wire(of.line.time)),
         text: of.line.text.to_string(),
         approximate: of.approximate,
+        function: function.to_string(),
+    }
+}
+
+/// The streams of lines that are asked for; `None` for all.
+pub fn stream_from_wire(request: &v1::StreamLogsRequest) -> Result<Option<Stream>> {
+    let known = v1::LogStream::try_from(request.stream).is_ok();
+    super::known_values([("stream", request.stream, known)])?;
+    Ok(match request.stream() {
+        v1::LogStream::Unspecified => None,
+        v1::LogStream::Stdout => Some(Stream::Stdout),
+        v1::LogStream::Stderr => Some(Stream::Stderr),
+        v1::LogStream::System => Some(Stream::System),
+    })
+}
+
+pub fn dead_letter_group_to_wire(group: &DeadLetterGroup) -> v1::DeadLetterGroup {
+    v1::DeadLetterGroup {
+        namespace: group.function.namespace.to_string(),
+        function: group.function.name.to_string(),
+        reason: group.reason.to_string(),
+        count: group.count as i64,
+        oldest_time: Some(timestamp_to_wire(group.oldest)),
+        newest_time: Some(timestamp_to_wire(group.newest)),
+        sample_id: group.sample.to_string(),
+        sample_message: group.message.clone(),
     }
 }
 
@@ -158,7 +188,18 @@ pub fn filter_from_wire(
             v1::StartKind::Cold => Some(StartKind::Cold),
             v1::StartKind::Warm => Some(StartKind::Warm),
         },
+        ids: ids(&filter.ids)?,
     })
+}
+
+fn ids(texts: &[String]) -> Result<Vec<InvocationId>> {
+    if texts.len() > MOST_IDS {
+        return Err(Error::invalid("ids", format!("must be at most {MOST_IDS}, are {}", texts.len())));
+    }
+    let id = |text: &String| {
+        super::invocation_id(text).map_err(|_| Error::invalid("ids", "must be ids of invocations"))
+    };
+    texts.iter().map(id).collect()
 }
 
 /// Values of enums that this version does not know: passed over, a filter would hold more than was asked for.

@@ -59,6 +59,7 @@ pub fn invocation_from_record(record: &v1::Invocation, epoch: i64) -> Result<Inv
         ended_at: time("endTime", record.end_time.as_ref())?,
         attempts: record.attempts.iter().map(attempt).collect::<Result<_>>()?,
         logs_truncated: record.logs_truncated,
+        start: start_from_wire(record.start()),
     })
 }
 
@@ -160,6 +161,7 @@ mod tests {
                 failure,
             }],
             logs_truncated: true,
+            start: Some(StartKind::Warm),
         }
     }
 

@@ -92,6 +92,37 @@ pub struct Invocation {
     /// Each start of user code; in GetInvocation only.
     #[prost(message, repeated, tag = "30")]
     pub attempts: ::prost::alloc::vec::Vec<Attempt>,
+    /// Whether the code had to be started for the last attempt; known when that has ended.
+    #[prost(enumeration = "StartKind", tag = "31")]
+    pub start: i32,
+}
+/// Dead letters of one function that failed for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterGroup {
+    /// The functions' namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The function's name.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// Why they failed, in one CamelCase word.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// How many there are.
+    #[prost(int64, tag = "4")]
+    pub count: i64,
+    /// When the first of them ended.
+    #[prost(message, optional, tag = "5")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the last of them ended.
+    #[prost(message, optional, tag = "6")]
+    pub newest_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The newest of them.
+    #[prost(string, tag = "7")]
+    pub sample_id: ::prost::alloc::string::String,
+    /// Why that one failed, in words.
+    #[prost(string, tag = "8")]
+    pub sample_message: ::prost::alloc::string::String,
 }
 /// One start of user code.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -163,6 +194,9 @@ pub struct InvocationFilter {
     /// Whose last attempt was a cold or a warm start.
     #[prost(enumeration = "StartKind", tag = "11")]
     pub start: i32,
+    /// These calls, at most 1000.
+    #[prost(string, repeated, tag = "12")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2087,6 +2121,74 @@ pub struct Function {
     /// Output only. Figures of recent calls; in GetFunction only.
     #[prost(message, optional, tag = "50")]
     pub stats: ::core::option::Option<FunctionStats>,
+    /// Output only. Who writes the declaration. A change made here of one that Kubernetes tools manage is overwritten
+    /// when they write the next time.
+    #[prost(enumeration = "Manager", tag = "51")]
+    pub managed_by: i32,
+    /// Output only. The warm copies that are known, at most 100.
+    #[prost(message, repeated, tag = "52")]
+    pub copies: ::prost::alloc::vec::Vec<WarmCopy>,
+    /// Output only. What Kubernetes told of the function's objects lately, newest first, at most 50; empty where there is
+    /// no Kubernetes.
+    #[prost(message, repeated, tag = "53")]
+    pub events: ::prost::alloc::vec::Vec<FunctionEvent>,
+}
+/// A warm copy of a function: a process, or a pod.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WarmCopy {
+    /// Names it within the function: a number, or the pod's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where it stands.
+    #[prost(enumeration = "WarmCopyState", tag = "2")]
+    pub state: i32,
+    /// How often it was started again after an end that nobody asked for.
+    #[prost(int32, tag = "3")]
+    pub restarts: i32,
+    /// When it last started.
+    #[prost(message, optional, tag = "4")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its last end that nobody asked for.
+    #[prost(message, optional, tag = "5")]
+    pub last_exit: ::core::option::Option<WarmCopyExit>,
+}
+/// An end of a warm copy that nobody asked for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WarmCopyExit {
+    /// Why, in one CamelCase word: `ExitCode`, `Signal`, `OutOfMemory` …
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// Why, in words, with the last lines it printed where they are known.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// The exit code, where there is one.
+    #[prost(int32, optional, tag = "3")]
+    pub exit_code: ::core::option::Option<i32>,
+    /// When.
+    #[prost(message, optional, tag = "4")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Something that Kubernetes told of an object of the function.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FunctionEvent {
+    /// `Normal` or `Warning`.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Why, in one CamelCase word: `FailedScheduling`, `BackOff` …
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// In words.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+    /// The object: `Pod/fn-resize-7d…`.
+    #[prost(string, tag = "4")]
+    pub object: ::prost::alloc::string::String,
+    /// How often.
+    #[prost(int32, tag = "5")]
+    pub count: i32,
+    /// When it was told last.
+    #[prost(message, optional, tag = "6")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// A secret or a config whose keys become environment variables; exactly one of the two.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2255,6 +2357,53 @@ pub struct FunctionStats {
     #[prost(message, optional, tag = "12")]
     pub oldest_queued_time: ::core::option::Option<::prost_types::Timestamp>,
 }
+/// A function's calls as they go on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunctionActivity {
+    /// The function's namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The function's name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Figures of the last five minutes. Durations are rounded to two digits.
+    #[prost(message, optional, tag = "3")]
+    pub stats: ::core::option::Option<FunctionStats>,
+    /// Calls that ended in each of the last 30 minutes, the oldest first; the last is the minute that runs.
+    #[prost(int32, repeated, tag = "4")]
+    pub calls_per_minute: ::prost::alloc::vec::Vec<i32>,
+    /// Of those, the failed ones.
+    #[prost(int32, repeated, tag = "5")]
+    pub failed_per_minute: ::prost::alloc::vec::Vec<i32>,
+    /// When the minute that runs began.
+    #[prost(message, optional, tag = "6")]
+    pub minute_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The calls of a function that ended within one step of time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MetricsPoint {
+    /// When the step begins.
+    #[prost(message, optional, tag = "1")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Calls that ended.
+    #[prost(int64, tag = "2")]
+    pub calls: i64,
+    /// Of those, the failed ones.
+    #[prost(int64, tag = "3")]
+    pub failed: i64,
+    /// Of those, the cancelled ones.
+    #[prost(int64, tag = "4")]
+    pub cancelled: i64,
+    /// Of those, the ones whose last attempt was a cold start.
+    #[prost(int64, tag = "5")]
+    pub cold: i64,
+    /// Median duration of a run, rounded to two digits.
+    #[prost(message, optional, tag = "6")]
+    pub p50: ::core::option::Option<::prost_types::Duration>,
+    /// 99th percentile of the duration of a run, rounded to two digits.
+    #[prost(message, optional, tag = "7")]
+    pub p99: ::core::option::Option<::prost_types::Duration>,
+}
 /// An immutable version of a function.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FunctionVersion {
@@ -2273,6 +2422,84 @@ pub struct FunctionVersion {
     /// Whether new calls run it.
     #[prost(bool, tag = "5")]
     pub current: bool,
+}
+/// Who writes a function's declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Manager {
+    /// Not known.
+    Unspecified = 0,
+    /// This API: its clients, the CLI and the UI.
+    Api = 1,
+    /// Somebody by hand, with `kubectl` or the like.
+    Kubectl = 2,
+    /// A tool that applies what a repository holds, again and again.
+    Gitops = 3,
+}
+impl Manager {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MANAGER_UNSPECIFIED",
+            Self::Api => "MANAGER_API",
+            Self::Kubectl => "MANAGER_KUBECTL",
+            Self::Gitops => "MANAGER_GITOPS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MANAGER_UNSPECIFIED" => Some(Self::Unspecified),
+            "MANAGER_API" => Some(Self::Api),
+            "MANAGER_KUBECTL" => Some(Self::Kubectl),
+            "MANAGER_GITOPS" => Some(Self::Gitops),
+            _ => None,
+        }
+    }
+}
+/// Where a warm copy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WarmCopyState {
+    /// Not known.
+    Unspecified = 0,
+    /// Starts; takes no requests yet.
+    Starting = 1,
+    /// Takes requests.
+    Ready = 2,
+    /// Ended, and waits to be started again.
+    Failed = 3,
+    /// Takes no more requests and ends.
+    Stopping = 4,
+}
+impl WarmCopyState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WARM_COPY_STATE_UNSPECIFIED",
+            Self::Starting => "WARM_COPY_STATE_STARTING",
+            Self::Ready => "WARM_COPY_STATE_READY",
+            Self::Failed => "WARM_COPY_STATE_FAILED",
+            Self::Stopping => "WARM_COPY_STATE_STOPPING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WARM_COPY_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WARM_COPY_STATE_STARTING" => Some(Self::Starting),
+            "WARM_COPY_STATE_READY" => Some(Self::Ready),
+            "WARM_COPY_STATE_FAILED" => Some(Self::Failed),
+            "WARM_COPY_STATE_STOPPING" => Some(Self::Stopping),
+            _ => None,
+        }
+    }
 }
 /// Where the code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2545,6 +2772,9 @@ pub struct LogLine {
     /// Attributed to the call by its time window only.
     #[prost(bool, tag = "7")]
     pub approximate: bool,
+    /// The function that printed it.
+    #[prost(string, tag = "8")]
+    pub function: ::prost::alloc::string::String,
 }
 /// Where a line was printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2815,7 +3045,7 @@ pub struct StreamLogsRequest {
     /// The namespace; `default` where none is given.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
-    /// The function's name.
+    /// The function's name; `-` for all functions of the namespace.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
     /// Go on with new lines until the caller ends the stream.
@@ -2827,13 +3057,22 @@ pub struct StreamLogsRequest {
     /// Begin with lines at or after this time.
     #[prost(message, optional, tag = "5")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Lines of this stream only.
+    #[prost(enumeration = "LogStream", tag = "6")]
+    pub stream: i32,
+    /// Lines that contain this text only, whatever the case of its ASCII letters; at most 256 bytes.
+    #[prost(string, tag = "7")]
+    pub contains: ::prost::alloc::string::String,
 }
 /// Response of StreamLogs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamLogsResponse {
-    /// The next line.
+    /// The next line; not set in a heartbeat.
     #[prost(message, optional, tag = "1")]
     pub line: ::core::option::Option<LogLine>,
+    /// Nothing was printed for 15 seconds; the stream is alive.
+    #[prost(bool, tag = "2")]
+    pub heartbeat: bool,
 }
 /// Request of WatchFunctions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2857,6 +3096,56 @@ pub struct WatchFunctionsResponse {
     /// Goes on behind this event.
     #[prost(string, tag = "3")]
     pub resume_token: ::prost::alloc::string::String,
+}
+/// Request of WatchStats.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchStatsRequest {
+    /// The namespace; `default` where none is given, `-` for all.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Of this function only.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+}
+/// Response of WatchStats.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchStatsResponse {
+    /// CHANGED: here are figures. SYNCED: all were told once. HEARTBEAT: nothing changed for 15 seconds.
+    #[prost(enumeration = "WatchEventType", tag = "1")]
+    pub r#type: i32,
+    /// The figures that changed, at most 200 in one message.
+    #[prost(message, repeated, tag = "2")]
+    pub functions: ::prost::alloc::vec::Vec<FunctionActivity>,
+}
+/// Request of GetFunctionMetrics.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetFunctionMetricsRequest {
+    /// The namespace; `default` where none is given.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The function's name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// How far back: 1m to 7d. Default: 1h.
+    #[prost(message, optional, tag = "3")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// The length of a step: at least 1s, and at most 1000 steps in the window. Default: a sixtieth of the window.
+    #[prost(message, optional, tag = "4")]
+    pub step: ::core::option::Option<::prost_types::Duration>,
+}
+/// Response of GetFunctionMetrics.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetFunctionMetricsResponse {
+    /// One point for each step of the window, the oldest first; the last is the step that runs.
+    #[prost(message, repeated, tag = "1")]
+    pub points: ::prost::alloc::vec::Vec<MetricsPoint>,
+    /// The length of a step.
+    #[prost(message, optional, tag = "2")]
+    pub step: ::core::option::Option<::prost_types::Duration>,
+    /// Set where there were more than 200,000 calls in the window: only calls that ended at or after this time are
+    /// counted.
+    #[prost(message, optional, tag = "3")]
+    pub counted_from_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// What a watch tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3236,7 +3525,9 @@ pub mod function_service_client {
                 .insert(GrpcMethod::new("eventflow.v1.FunctionService", "ListVersions"));
             self.inner.unary(req, path, codec).await
         }
-        /// Streams captured lines of a function's calls, and live lines of its warm copies.
+        /// Streams captured lines of a function's calls, and live lines of its warm copies. To go on after a broken stream,
+        /// ask with `since` a few seconds before the last line seen and pass over lines already seen: (`invocation_id`,
+        /// `attempt`, `seq`) names a line.
         pub async fn stream_logs(
             &mut self,
             request: impl tonic::IntoRequest<super::StreamLogsRequest>,
@@ -3287,6 +3578,59 @@ pub mod function_service_client {
                     GrpcMethod::new("eventflow.v1.FunctionService", "WatchFunctions"),
                 );
             self.inner.server_streaming(req, path, codec).await
+        }
+        /// Streams how the calls of all functions go: first of every function that was called lately or has calls waiting,
+        /// then of those where something changed, every two seconds at most.
+        pub async fn watch_stats(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchStatsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchStatsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.FunctionService/WatchStats",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("eventflow.v1.FunctionService", "WatchStats"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Reads how a function's calls went over time, in steps.
+        pub async fn get_function_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetFunctionMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetFunctionMetricsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.FunctionService/GetFunctionMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("eventflow.v1.FunctionService", "GetFunctionMetrics"),
+                );
+            self.inner.unary(req, path, codec).await
         }
     }
 }
@@ -3383,7 +3727,9 @@ pub mod function_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Streams captured lines of a function's calls, and live lines of its warm copies.
+        /// Streams captured lines of a function's calls, and live lines of its warm copies. To go on after a broken stream,
+        /// ask with `since` a few seconds before the last line seen and pass over lines already seen: (`invocation_id`,
+        /// `attempt`, `seq`) names a line.
         async fn stream_logs(
             &self,
             request: tonic::Request<super::StreamLogsRequest>,
@@ -3400,6 +3746,26 @@ pub mod function_service_server {
             request: tonic::Request<super::WatchFunctionsRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::WatchFunctionsStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchStats method.
+        type WatchStatsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchStatsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams how the calls of all functions go: first of every function that was called lately or has calls waiting,
+        /// then of those where something changed, every two seconds at most.
+        async fn watch_stats(
+            &self,
+            request: tonic::Request<super::WatchStatsRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStatsStream>, tonic::Status>;
+        /// Reads how a function's calls went over time, in steps.
+        async fn get_function_metrics(
+            &self,
+            request: tonic::Request<super::GetFunctionMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetFunctionMetricsResponse>,
             tonic::Status,
         >;
     }
@@ -3985,6 +4351,101 @@ pub mod function_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/eventflow.v1.FunctionService/WatchStats" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchStatsSvc<T: FunctionService>(pub Arc<T>);
+                    impl<
+                        T: FunctionService,
+                    > tonic::server::ServerStreamingService<super::WatchStatsRequest>
+                    for WatchStatsSvc<T> {
+                        type Response = super::WatchStatsResponse;
+                        type ResponseStream = T::WatchStatsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchStatsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FunctionService>::watch_stats(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchStatsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/eventflow.v1.FunctionService/GetFunctionMetrics" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetFunctionMetricsSvc<T: FunctionService>(pub Arc<T>);
+                    impl<
+                        T: FunctionService,
+                    > tonic::server::UnaryService<super::GetFunctionMetricsRequest>
+                    for GetFunctionMetricsSvc<T> {
+                        type Response = super::GetFunctionMetricsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetFunctionMetricsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FunctionService>::get_function_metrics(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetFunctionMetricsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -4154,9 +4615,12 @@ pub struct StreamInvocationLogsRequest {
 /// Response of StreamInvocationLogs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamInvocationLogsResponse {
-    /// The next line.
+    /// The next line; not set in a heartbeat.
     #[prost(message, optional, tag = "1")]
     pub line: ::core::option::Option<LogLine>,
+    /// Nothing was printed for 15 seconds; the stream is alive.
+    #[prost(bool, tag = "2")]
+    pub heartbeat: bool,
 }
 /// Request of CancelInvocation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4210,6 +4674,13 @@ pub struct WatchInvocationsRequest {
     /// Begin with the newest so many calls: 0 to 1000. Default: 0.
     #[prost(int32, tag = "3")]
     pub snapshot: i32,
+    /// Calls that this filter holds only. A call told before that it holds no more is told once again as it is then.
+    #[prost(message, optional, tag = "4")]
+    pub filter: ::core::option::Option<InvocationFilter>,
+    /// This one call, its record as it stands first; the stream ends after it has ended. Not beside `function`, `filter`
+    /// and `snapshot`.
+    #[prost(string, tag = "5")]
+    pub id: ::prost::alloc::string::String,
 }
 /// Response of WatchInvocations.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4243,6 +4714,61 @@ pub struct CancelInvocationsResponse {
     /// There are more: ask again.
     #[prost(bool, tag = "2")]
     pub more: bool,
+}
+/// Request of ReplayInvocations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayInvocationsRequest {
+    /// The namespace; `default` where none is given, `-` for all.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Which calls; those that have not ended are passed over.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<InvocationFilter>,
+    /// The version to run; default: the current one of each function.
+    #[prost(int32, tag = "3")]
+    pub version: i32,
+    /// New calls started per second; 0: at once.
+    #[prost(int32, tag = "4")]
+    pub rate: i32,
+    /// Count only.
+    #[prost(bool, tag = "5")]
+    pub dry_run: bool,
+}
+/// Response of ReplayInvocations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayInvocationsResponse {
+    /// Calls replayed, or that would be.
+    #[prost(int64, tag = "1")]
+    pub count: i64,
+    /// There are more: ask again with `filter.created_before` set to `oldest_time`.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+    /// The new calls.
+    #[prost(string, repeated, tag = "3")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When the oldest of the calls that were looked at was accepted.
+    #[prost(message, optional, tag = "4")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Request of ListDeadLetterGroups.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeadLetterGroupsRequest {
+    /// The namespace; `default` where none is given, `-` for all.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Of this function.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// That failed for this reason.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Response of ListDeadLetterGroups.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeadLetterGroupsResponse {
+    /// The groups.
+    #[prost(message, repeated, tag = "1")]
+    pub groups: ::prost::alloc::vec::Vec<DeadLetterGroup>,
 }
 /// Request of RedriveInvocations.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4651,6 +5177,68 @@ pub mod invocation_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Replays all ended calls that the filter holds, newest first, at most 1000 at a time. The old records do not
+        /// change. Calls made meanwhile can be held off by `filter.created_before`; to go on after a first thousand, set it to
+        /// the `oldest_time` of the answer.
+        pub async fn replay_invocations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplayInvocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayInvocationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.InvocationService/ReplayInvocations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "eventflow.v1.InvocationService",
+                        "ReplayInvocations",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists dead letters in groups of one function and one reason each, the largest group first; at most 1000 groups.
+        pub async fn list_dead_letter_groups(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeadLetterGroupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeadLetterGroupsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.InvocationService/ListDeadLetterGroups",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "eventflow.v1.InvocationService",
+                        "ListDeadLetterGroups",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Replays all dead letters that the filter holds, at most 1000 at a time, and takes the flag from them.
         pub async fn redrive_invocations(
             &mut self,
@@ -4814,6 +5402,24 @@ pub mod invocation_service_server {
             request: tonic::Request<super::CancelInvocationsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::CancelInvocationsResponse>,
+            tonic::Status,
+        >;
+        /// Replays all ended calls that the filter holds, newest first, at most 1000 at a time. The old records do not
+        /// change. Calls made meanwhile can be held off by `filter.created_before`; to go on after a first thousand, set it to
+        /// the `oldest_time` of the answer.
+        async fn replay_invocations(
+            &self,
+            request: tonic::Request<super::ReplayInvocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayInvocationsResponse>,
+            tonic::Status,
+        >;
+        /// Lists dead letters in groups of one function and one reason each, the largest group first; at most 1000 groups.
+        async fn list_dead_letter_groups(
+            &self,
+            request: tonic::Request<super::ListDeadLetterGroupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeadLetterGroupsResponse>,
             tonic::Status,
         >;
         /// Replays all dead letters that the filter holds, at most 1000 at a time, and takes the flag from them.
@@ -5340,6 +5946,104 @@ pub mod invocation_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/eventflow.v1.InvocationService/ReplayInvocations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplayInvocationsSvc<T: InvocationService>(pub Arc<T>);
+                    impl<
+                        T: InvocationService,
+                    > tonic::server::UnaryService<super::ReplayInvocationsRequest>
+                    for ReplayInvocationsSvc<T> {
+                        type Response = super::ReplayInvocationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplayInvocationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InvocationService>::replay_invocations(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplayInvocationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/eventflow.v1.InvocationService/ListDeadLetterGroups" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDeadLetterGroupsSvc<T: InvocationService>(pub Arc<T>);
+                    impl<
+                        T: InvocationService,
+                    > tonic::server::UnaryService<super::ListDeadLetterGroupsRequest>
+                    for ListDeadLetterGroupsSvc<T> {
+                        type Response = super::ListDeadLetterGroupsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDeadLetterGroupsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InvocationService>::list_dead_letter_groups(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDeadLetterGroupsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/eventflow.v1.InvocationService/RedriveInvocations" => {
                     #[allow(non_camel_case_types)]
                     struct RedriveInvocationsSvc<T: InvocationService>(pub Arc<T>);
@@ -5475,6 +6179,428 @@ pub mod invocation_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "eventflow.v1.InvocationService";
     impl<T> tonic::server::NamedService for InvocationServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Request of ListNamespaces.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNamespacesRequest {}
+/// Response of ListNamespaces.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNamespacesResponse {
+    /// Their names, in order.
+    #[prost(string, repeated, tag = "1")]
+    pub namespaces: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Request of GetServerInfo.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServerInfoRequest {}
+/// Response of GetServerInfo.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServerInfoResponse {
+    /// The release: `0.1.0`.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// `local` (`eventflow dev`) or `cluster`.
+    #[prost(string, tag = "2")]
+    pub shape: ::prost::alloc::string::String,
+    /// Where functions can run here.
+    #[prost(enumeration = "Runtime", repeated, tag = "3")]
+    pub runtimes: ::prost::alloc::vec::Vec<i32>,
+    /// Where a trace is to be seen: a URL in which `{trace_id}` stands for the trace's id. Empty where none is configured
+    /// (`ui.trace_link`).
+    #[prost(string, tag = "4")]
+    pub trace_link: ::prost::alloc::string::String,
+    /// Most bytes of a payload.
+    #[prost(int64, tag = "5")]
+    pub payload_limit: i64,
+    /// Most bytes of an uploaded artifact.
+    #[prost(int64, tag = "6")]
+    pub artifact_limit: i64,
+    /// The longest wait for a call's result, in seconds.
+    #[prost(int64, tag = "7")]
+    pub max_wait_seconds: i64,
+}
+/// Generated client implementations.
+pub mod system_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Tells what this installation is.
+    #[derive(Debug, Clone)]
+    pub struct SystemServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SystemServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SystemServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SystemServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SystemServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says which release runs, what it can run, and where its traces are to be seen.
+        pub async fn get_server_info(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServerInfoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServerInfoResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.SystemService/GetServerInfo",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("eventflow.v1.SystemService", "GetServerInfo"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the namespaces in which the caller may see something: those that hold functions, those that the caller has a
+        /// role in, and `default`.
+        pub async fn list_namespaces(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNamespacesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNamespacesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.v1.SystemService/ListNamespaces",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("eventflow.v1.SystemService", "ListNamespaces"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod system_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SystemServiceServer.
+    #[async_trait]
+    pub trait SystemService: std::marker::Send + std::marker::Sync + 'static {
+        /// Says which release runs, what it can run, and where its traces are to be seen.
+        async fn get_server_info(
+            &self,
+            request: tonic::Request<super::GetServerInfoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServerInfoResponse>,
+            tonic::Status,
+        >;
+        /// Lists the namespaces in which the caller may see something: those that hold functions, those that the caller has a
+        /// role in, and `default`.
+        async fn list_namespaces(
+            &self,
+            request: tonic::Request<super::ListNamespacesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNamespacesResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Tells what this installation is.
+    #[derive(Debug)]
+    pub struct SystemServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SystemServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SystemServiceServer<T>
+    where
+        T: SystemService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/eventflow.v1.SystemService/GetServerInfo" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetServerInfoSvc<T: SystemService>(pub Arc<T>);
+                    impl<
+                        T: SystemService,
+                    > tonic::server::UnaryService<super::GetServerInfoRequest>
+                    for GetServerInfoSvc<T> {
+                        type Response = super::GetServerInfoResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetServerInfoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SystemService>::get_server_info(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetServerInfoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/eventflow.v1.SystemService/ListNamespaces" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNamespacesSvc<T: SystemService>(pub Arc<T>);
+                    impl<
+                        T: SystemService,
+                    > tonic::server::UnaryService<super::ListNamespacesRequest>
+                    for ListNamespacesSvc<T> {
+                        type Response = super::ListNamespacesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNamespacesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SystemService>::list_namespaces(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNamespacesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SystemServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "eventflow.v1.SystemService";
+    impl<T> tonic::server::NamedService for SystemServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -21,7 +21,7 @@ fn row(worker: &str, conditions: Vec<Condition>) -> ReadinessRow {
         uid: FunctionUid::from(uuid()),
         version: VERSION,
         worker: WorkerId(worker.into()),
-        readiness: Readiness { conditions, desired_copies: 2, ready_copies: 1 },
+        readiness: Readiness { conditions, desired_copies: 2, ready_copies: 1, ..Readiness::default() },
         silent: Duration::ZERO,
     }
 }
@@ -57,7 +57,7 @@ fn a_function_is_ready_where_any_worker_says_so_and_copies_are_summed() {
     ];
     let ready = condition(Readiness::READY, ConditionStatus::True, "Cached", 10);
     let ready = Condition { observed_generation: 20, ..ready };
-    let expected = Readiness { conditions: vec![ready], desired_copies: 8, ready_copies: 4 };
+    let expected = Readiness { conditions: vec![ready], desired_copies: 8, ready_copies: 4, ..Readiness::default() };
     assert_eq!(workers(VERSION, &rows), expected);
     let [a, _, _, d] = &rows;
     let failing = workers(VERSION, [d, a]);

@@ -85,7 +85,12 @@ fn ready(copies: u32) -> Readiness {
         observed_generation: 0,
         since: Timestamp::from_millis(1),
     };
-    Readiness { conditions: vec![condition], desired_copies: copies, ready_copies: copies }
+    Readiness {
+        conditions: vec![condition],
+        desired_copies: copies,
+        ready_copies: copies,
+        ..Readiness::default()
+    }
 }
 
 fn is_ready(registry: &SharedRegistry) -> bool {

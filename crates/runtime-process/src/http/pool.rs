@@ -9,7 +9,7 @@ use crate::runtime::Shared;
 use eventflow_domain::invocation::{Failure, Reason, StartKind};
 use eventflow_domain::ports::RuntimeReport;
 use eventflow_domain::quantity::format_duration;
-use eventflow_domain::{FunctionVersion, Readiness};
+use eventflow_domain::{CopyExit, FunctionVersion, Readiness};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::fmt;
@@ -201,7 +201,7 @@ impl Pool {
             state.starting -= 1;
             // Started with values that have changed meanwhile, or for a version that has been retired.
             let outdated = state.closed || state.env.as_ref().is_some_and(|env| *env != copy.env);
-            let mut slot = Slot::new(Arc::clone(copy));
+            let mut slot = Slot::new(Arc::clone(copy), self.shared.clock.now());
             if outdated {
                 slot.drain();
             }
@@ -257,6 +257,13 @@ impl Pool {
         state.failures = state.failures.saturating_add(1);
         let unit = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
         state.not_before = Instant::now() + self.shared.config.restart.wait(state.failures, unit);
+        state.restarts = state.restarts.saturating_add(1);
+        state.last_exit = Some(CopyExit {
+            reason: failure.reason.to_string(),
+            message: failure.message.clone(),
+            exit_code: None,
+            at: self.shared.clock.now(),
+        });
         state.last_failure = Some(failure);
     }
 

@@ -2,7 +2,7 @@
 
 use super::copy::Copy;
 use super::lease::Lease;
-use eventflow_domain::FunctionVersion;
+use eventflow_domain::{CopyExit, FunctionVersion, Timestamp};
 use eventflow_domain::invocation::{Failure, StartKind};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ pub(super) struct State {
     /// Crashes and failed starts since a copy last ran well.
     pub(super) failures: u32,
     pub(super) last_failure: Option<Failure>,
+    /// Ends and failed starts that nobody asked for, over the life of the pool; the last of them.
+    pub(super) restarts: u32,
+    pub(super) last_exit: Option<CopyExit>,
     pub(super) not_before: Instant,
     pub(super) timer: bool,
 }
@@ -37,6 +40,7 @@ pub(super) struct Slot {
     pub(super) idle_since: Instant,
     /// Has just come up, for calls that waited for it.
     pub(super) fresh: bool,
+    pub(super) started_at: Timestamp,
 }
 
 impl State {
@@ -51,6 +55,8 @@ impl State {
             waiters: VecDeque::new(),
             failures: 0,
             last_failure: None,
+            restarts: 0,
+            last_exit: None,
             not_before: Instant::now(),
             timer: false,
         }
@@ -94,8 +100,8 @@ impl State {
 }
 
 impl Slot {
-    pub(super) fn new(copy: Arc<Copy>) -> Self {
-        Self { copy, in_flight: 0, draining: false, idle_since: Instant::now(), fresh: true }
+    pub(super) fn new(copy: Arc<Copy>, started_at: Timestamp) -> Self {
+        Self { copy, in_flight: 0, draining: false, idle_since: Instant::now(), fresh: true, started_at }
     }
 
     pub(super) fn drain(&mut self) {

@@ -1,8 +1,8 @@
 //! What is reported of a function in http mode.
 
-use super::state::State;
+use super::state::{Slot, State};
 use crate::readiness::condition;
-use eventflow_domain::{Readiness, Timestamp};
+use eventflow_domain::{CopyState, Readiness, Timestamp, WarmCopy};
 
 pub(super) fn readiness(state: &State, now: Timestamp) -> Readiness {
     let (desired, ready) = (state.wanted(), state.ready());
@@ -30,5 +30,30 @@ pub(super) fn readiness(state: &State, now: Timestamp) -> Readiness {
             condition(Readiness::DEGRADED, true, "Crashed", trouble, now),
         ],
     };
-    Readiness { conditions, desired_copies: desired, ready_copies: ready }
+    let copies = copies(state);
+    Readiness { conditions, desired_copies: desired, ready_copies: ready, copies, ..Readiness::default() }
+}
+
+/// The copies that run, those that start, and the one that is waited for after a crash.
+fn copies(state: &State) -> Vec<WarmCopy> {
+    let idle = |name: String, state| WarmCopy { name, state, restarts: 0, started_at: None, last_exit: None };
+    let running = |slot: &Slot| WarmCopy {
+        started_at: Some(slot.started_at),
+        ..idle(slot.copy.id.to_string(), if slot.draining { CopyState::Stopping } else { CopyState::Ready })
+    };
+    let mut copies: Vec<WarmCopy> = state.slots.iter().map(running).collect();
+    copies.extend((1..=state.starting).map(|n| idle(format!("starting-{n}"), CopyState::Starting)));
+    if state.failures > 0 && copies.is_empty() {
+        copies.push(idle("crashed".to_owned(), CopyState::Failed));
+    }
+    copies.truncate(Readiness::MOST_COPIES);
+    // Told with the copy that came in place of the one that ended.
+    if let Some(exit) = &state.last_exit {
+        let later = |copy: &&mut WarmCopy| copy.started_at.is_none_or(|at| at >= exit.at);
+        let (found, restarts) = (copies.iter_mut().find(later), state.restarts);
+        if let Some(copy) = found {
+            (copy.restarts, copy.last_exit) = (restarts, Some(exit.clone()));
+        }
+    }
+    copies
 }

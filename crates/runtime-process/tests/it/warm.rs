@@ -73,6 +73,10 @@ async fn a_copy_that_crashes_is_started_again_after_a_growing_pause() {
         degraded.message
     );
     assert!(degraded.message.contains("times in a row"), "{}", degraded.message);
+    let [copy] = heard.copies.as_slice() else { panic!("one copy: {heard:?}") };
+    let exit = copy.last_exit.as_ref().expect("why it ended");
+    assert!(copy.restarts >= 3 && exit.message.contains("no database"), "{copy:?}");
+    assert_eq!(exit.reason, "StartFailed");
 }
 
 #[tokio::test]

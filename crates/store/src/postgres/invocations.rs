@@ -7,8 +7,9 @@ use super::{accept, leases, list, outbox, retain, rows, stats, sweep};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation,
-    OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, InvocationFilter, InvocationPage,
+    InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport,
+    Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
 use std::sync::Arc;
@@ -143,6 +144,23 @@ impl InvocationStore for PostgresStore {
         let function = function.clone();
         self.read(&self.readers, move |conn| {
             Box::pin(async move { stats::window(conn, &function, since).await })
+        })
+        .await
+    }
+
+    async fn ended(&self, query: &EndedQuery) -> Result<Ended> {
+        let query = query.clone();
+        self.read(&self.readers, move |conn| Box::pin(async move { stats::ended(conn, &query).await })).await
+    }
+
+    async fn dead_letter_groups(
+        &self,
+        filter: &InvocationFilter,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterGroup>> {
+        let filter = filter.clone();
+        self.read(&self.readers, move |conn| {
+            Box::pin(async move { stats::dead_letter_groups(conn, &filter, limit).await })
         })
         .await
     }

@@ -16,7 +16,7 @@ const SELECT: &str = concat!(
     " FROM invocations"
 );
 
-const DEAD: [&str; 2] = ["NOT dead_letter", "dead_letter"];
+pub(super) const DEAD: [&str; 2] = ["NOT dead_letter", "dead_letter"];
 
 pub(super) async fn list(
     conn: &mut PgConnection,

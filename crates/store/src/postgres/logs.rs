@@ -6,7 +6,8 @@ use super::codes;
 use super::shared::cells::Cells;
 use super::shared::fault::Outcome;
 use super::shared::logs::{
-    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, read_function_line, read_line,
+    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, before, read_function_line,
+    read_line,
 };
 use super::tx::Tx;
 use async_trait::async_trait;
@@ -54,11 +55,16 @@ impl LogStore for PostgresStore {
         let query = query.clone();
         self.read(&self.readers, move |conn| {
             Box::pin(async move {
+                let before = before(&query);
                 let rows = sqlx::query(OF_FUNCTION)
                     .bind(query.function.namespace.as_str())
                     .bind(query.function.name.as_str())
                     .bind(query.since.map_or(i64::MIN, Timestamp::as_micros))
                     .bind(i64::from(query.tail.min(MOST)))
+                    .bind(before.time.as_micros())
+                    .bind(before.invocation.as_uuid())
+                    .bind(i64::from(before.position.attempt))
+                    .bind(i64::from(before.position.seq))
                     .fetch_all(conn)
                     .await?;
                 rows.iter().rev().map(read_function_line).collect()

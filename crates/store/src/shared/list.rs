@@ -38,6 +38,13 @@ where
             query.push(" AND state < 3");
         }
     }
+    if !filter.ids.is_empty() {
+        let mut ids = query.push(" AND id IN (").separated(", ");
+        for &id in &filter.ids {
+            ids.push_bind(id.as_uuid());
+        }
+        ids.push_unseparated(")");
+    }
     if let Some(flag) = filter.dead_letter {
         let [unset, set] = dead;
         query.push(" AND ").push(if flag { set } else { unset });
@@ -61,7 +68,7 @@ where
         query.push(" AND start = ").push_bind(codes::start(start));
     }
     if let Some(after) = filter.created_after {
-        query.push(" AND created_at > ").push_bind(after.as_micros());
+        query.push(" AND created_at >= ").push_bind(after.as_micros());
     }
     if let Some(before) = filter.created_before {
         query.push(" AND created_at < ").push_bind(before.as_micros());

@@ -5,8 +5,10 @@ use super::codes;
 use super::fault::Outcome;
 use super::record::read_id;
 use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition};
+use eventflow_domain::ports::{LineKey, LogQuery};
 use eventflow_domain::{FunctionKey, InvocationId, Timestamp};
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// Most lines of one query.
 pub(crate) const MOST: u32 = 10_000;
@@ -21,7 +23,18 @@ pub(crate) const OF_CALL: &str = "SELECT invocation, attempt, seq, time, stream,
     WHERE invocation = $1 AND (attempt, seq) > ($2, $3) ORDER BY attempt, seq LIMIT $4";
 pub(crate) const OF_FUNCTION: &str = "SELECT invocation, attempt, seq, time, stream, text FROM logs \
     WHERE source = (SELECT id FROM log_sources WHERE namespace = $1 AND name = $2) AND time >= $3 \
+    AND time <= $5 AND (time, invocation, attempt, seq) < ($5, $6, $7, $8) \
     ORDER BY time DESC, invocation DESC, attempt DESC, seq DESC LIMIT $4";
+
+/// The place before which lines are read: behind all where none is given.
+pub(crate) fn before(query: &LogQuery) -> LineKey {
+    let last = || LineKey {
+        time: Timestamp::from_micros(i64::MAX),
+        invocation: InvocationId::from(Uuid::max()),
+        position: LogPosition { attempt: i32::MAX as u32, seq: i32::MAX as u32 },
+    };
+    query.before.unwrap_or_else(last)
+}
 
 /// Lines to append.
 #[derive(Debug)]

@@ -52,6 +52,7 @@ pub(crate) fn row(new: NewInvocation, now: Timestamp) -> Record {
         ended_at: None,
         attempts: attempts.collect(),
         logs_truncated: false,
+        start: None,
     });
     if let Some((worker, until)) = worker {
         record.worker = Some(worker.0);
@@ -64,7 +65,7 @@ pub(crate) fn row(new: NewInvocation, now: Timestamp) -> Record {
 pub(crate) fn recorded(invocation: Invocation, until: Timestamp) -> Record {
     let mut record = Record::new(invocation);
     if let Some(last) = record.invocation.attempts.last() {
-        record.start = last.start;
+        record.invocation.start = last.start;
         record.run = last.ended_at.map(|ended| ended.since(last.started_at));
         if record.invocation.state() == State::Running {
             record.worker = Some(Arc::clone(&last.worker.0));

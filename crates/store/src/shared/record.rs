@@ -7,8 +7,8 @@ use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::Lifecycle;
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{
-    Attempt, Body, Bytes, Epoch, Failure, FunctionKey, FunctionUid, Invocation, InvocationId, StartKind,
-    Timestamp, VersionNumber, WorkerId,
+    Attempt, Body, Bytes, Epoch, Failure, FunctionKey, FunctionUid, Invocation, InvocationId, Timestamp,
+    VersionNumber, WorkerId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,6 @@ pub(crate) struct Record {
     pub invocation: Invocation,
     pub worker: Option<Arc<str>>,
     pub lease_until: Option<Timestamp>,
-    pub start: Option<StartKind>,
     pub run: Option<Duration>,
     pub publishes: i64,
     /// Payload and result, where they lie apart and were not read yet.
@@ -53,7 +52,7 @@ pub(crate) use columns;
 impl Record {
     pub(crate) fn new(invocation: Invocation) -> Self {
         let apart = [false, false];
-        Self { invocation, worker: None, lease_until: None, start: None, run: None, publishes: 0, apart }
+        Self { invocation, worker: None, lease_until: None, run: None, publishes: 0, apart }
     }
 
     pub(crate) fn set_result(&mut self, result: Stored) {
@@ -141,12 +140,12 @@ pub(crate) fn read(row: &impl Cells) -> Outcome<Record> {
         ended_at: maybe_time(18)?,
         attempts: Vec::new(),
         logs_truncated: row.flag(23)?,
+        start: row.maybe_int(26)?.map(codes::read_start),
     };
     Ok(Record {
         invocation,
         worker: row.maybe_text(24)?.map(Arc::from),
         lease_until: maybe_time(25)?,
-        start: row.maybe_int(26)?.map(codes::read_start),
         run: row.maybe_int(27)?.map(duration),
         publishes: row.int(28)?,
         apart: [payload_apart, result_apart],

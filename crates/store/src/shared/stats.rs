@@ -1,9 +1,10 @@
 //! What waits, and how calls went: sums over rows.
 
 use super::cells::Cells;
+use super::codes;
 use super::fault::Outcome;
-use super::record::{duration, read_key};
-use eventflow_domain::ports::{QueueStats, WindowStats};
+use super::record::{duration, micros, read_id, read_key};
+use eventflow_domain::ports::{DeadLetterGroup, Ended, EndedCell, EndedQuery, QueueStats, WindowStats};
 use eventflow_domain::{FunctionKey, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,6 +56,64 @@ pub(crate) fn window<R: Cells>(rows: &[R]) -> Outcome<WindowStats> {
     stats.p50 = percentile(&runs, 50);
     stats.p99 = percentile(&runs, 99);
     Ok(stats)
+}
+
+/// Counts of ended calls: namespace, name, since, limit and step are bound. Answered from the index alone.
+pub(crate) const ENDED: &str = "SELECT ended_at / $5, state, start, \
+        CASE WHEN run_micros < 100 THEN run_micros \
+             WHEN run_micros < 1000 THEN (run_micros + 5) / 10 * 10 \
+             WHEN run_micros < 10000 THEN (run_micros + 50) / 100 * 100 \
+             WHEN run_micros < 100000 THEN (run_micros + 500) / 1000 * 1000 \
+             WHEN run_micros < 1000000 THEN (run_micros + 5000) / 10000 * 10000 \
+             WHEN run_micros < 10000000 THEN (run_micros + 50000) / 100000 * 100000 \
+             WHEN run_micros < 100000000 THEN (run_micros + 500000) / 1000000 * 1000000 \
+             WHEN run_micros < 1000000000 THEN (run_micros + 5000000) / 10000000 * 10000000 \
+             ELSE (run_micros + 50000000) / 100000000 * 100000000 END, \
+        count(*), max(ended_at), min(ended_at) \
+    FROM (SELECT ended_at, state, start, run_micros FROM invocations \
+          WHERE namespace = $1 AND name = $2 AND ended_at IS NOT NULL AND ended_at >= $3 \
+          ORDER BY ended_at DESC LIMIT $4) AS ended \
+    GROUP BY 1, 2, 3, 4";
+
+/// Rows of [`ENDED`].
+pub(crate) fn ended<R: Cells>(rows: &[R], query: &EndedQuery) -> Outcome<Ended> {
+    let (mut ended, mut seen, mut first) = (Ended::default(), 0, i64::MAX);
+    let step = step_micros(query);
+    for row in rows {
+        let cell = EndedCell {
+            at: Timestamp::from_micros(row.int(0)?.saturating_mul(step)),
+            state: codes::read_state(row.int(1)?)?,
+            start: row.maybe_int(2)?.map(codes::read_start),
+            run: row.maybe_int(3)?.map(duration),
+            count: row.number(4)?,
+            last: Timestamp::from_micros(row.int(5)?),
+        };
+        seen += cell.count;
+        first = first.min(row.int(6)?);
+        ended.cells.push(cell);
+    }
+    ended.from = (seen > 0 && seen >= u64::from(query.limit)).then(|| Timestamp::from_micros(first));
+    Ok(ended)
+}
+
+pub(crate) fn step_micros(query: &EndedQuery) -> i64 {
+    micros(query.step).max(1)
+}
+
+/// Rows of namespace, name, reason, count, first end, last end, newest id, its message.
+pub(crate) fn dead_letter_groups<R: Cells>(rows: &[R]) -> Outcome<Vec<DeadLetterGroup>> {
+    let group = |row: &R| {
+        Ok(DeadLetterGroup {
+            function: read_key(row.text(0)?, row.text(1)?)?,
+            reason: codes::read_reason(row.text(2)?)?,
+            count: row.number(3)?,
+            oldest: Timestamp::from_micros(row.int(4)?),
+            newest: Timestamp::from_micros(row.int(5)?),
+            sample: read_id(row.bytes(6)?)?,
+            message: row.maybe_text(7)?.unwrap_or_default().to_owned(),
+        })
+    };
+    rows.iter().map(group).collect()
 }
 
 /// Nearest rank.

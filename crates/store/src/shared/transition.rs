@@ -191,7 +191,7 @@ fn close(
     if number == 1 && started_at.is_some() {
         call.started_at = started_at;
     }
-    record.start = start.or(record.start);
+    call.start = start.or(call.start);
     record.run = started_at.map(|started| now.since(started));
     let worker = record.worker.clone();
     let whole = worker.is_some() && started_at.is_some();

@@ -13,8 +13,9 @@ use super::{claim, list, outbox, retain, stats, sweep};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation,
-    OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, InvocationFilter, InvocationPage,
+    InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport,
+    Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
 use sqlx::Row as _;
@@ -150,6 +151,18 @@ impl InvocationStore for SqliteStore {
 
     async fn window_stats(&self, function: &FunctionKey, since: Timestamp) -> Result<WindowStats> {
         Ok(stats::window(&self.readers, function, since).await?)
+    }
+
+    async fn ended(&self, query: &EndedQuery) -> Result<Ended> {
+        Ok(stats::ended(&self.readers, query).await?)
+    }
+
+    async fn dead_letter_groups(
+        &self,
+        filter: &InvocationFilter,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterGroup>> {
+        Ok(stats::dead_letter_groups(&self.readers, filter, limit).await?)
     }
 
     async fn retain(&self, retention: &Retention) -> Result<RetentionReport> {

@@ -15,7 +15,7 @@ const SELECT: &str = concat!(
     " FROM invocations"
 );
 
-const DEAD: [&str; 2] = ["dead_letter = 0", "dead_letter = 1"];
+pub(super) const DEAD: [&str; 2] = ["dead_letter = 0", "dead_letter = 1"];
 
 pub(super) async fn list(
     conn: &mut SqliteConnection,
@@ -45,7 +45,10 @@ pub(super) async fn count(pool: &SqlitePool, filter: &InvocationFilter) -> Outco
 /// Few records are live, dead letters or replays of one call: found by their own index, not by a walk over all that ended well. Left to
 /// itself, SQLite takes the walk, because it is in the order asked for.
 fn index(filter: &InvocationFilter) -> &'static str {
-    if filter.replay_of.is_some() {
+    if !filter.ids.is_empty() {
+        // By their keys.
+        ""
+    } else if filter.replay_of.is_some() {
         " INDEXED BY invocations_replays"
     } else if filter.dead_letter == Some(true) {
         " INDEXED BY invocations_dead"

@@ -6,7 +6,7 @@ use super::fault::{Fault, Outcome};
 use super::insert::MultiInsert;
 use super::record::id_bytes;
 use super::shared::logs::{
-    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, read_function_line, read_line,
+    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, before, read_function_line, read_line,
 };
 use super::writer::Tx;
 use async_trait::async_trait;
@@ -50,11 +50,16 @@ impl LogStore for SqliteStore {
     }
 
     async fn log_query(&self, query: &LogQuery) -> Result<Vec<FunctionLogLine>> {
+        let before = before(query);
         let rows = sqlx::query(OF_FUNCTION)
             .bind(query.function.namespace.as_str())
             .bind(query.function.name.as_str())
             .bind(query.since.map_or(i64::MIN, Timestamp::as_micros))
             .bind(query.tail.min(MOST))
+            .bind(before.time.as_micros())
+            .bind(id_bytes(before.invocation))
+            .bind(before.position.attempt)
+            .bind(before.position.seq)
             .fetch_all(&self.readers)
             .await
             .map_err(Fault::from)?;

@@ -84,7 +84,7 @@ pub(super) fn bind(args: &mut SqliteArguments, record: &Record) -> Bound {
     args.add(call.logs_truncated)?;
     args.add(record.worker.clone())?;
     args.add(record.lease_until.map(Timestamp::as_micros))?;
-    args.add(record.start.map(codes::start))?;
+    args.add(record.invocation.start.map(codes::start))?;
     args.add(record.run.map(micros))?;
     args.add(record.publishes)?;
     for stored in [&call.payload, &call.result] {

@@ -2,9 +2,13 @@
 
 use super::fault::Outcome;
 use super::shared;
-use eventflow_domain::ports::{QueueStats, WindowStats};
+use super::shared::list::restrict;
+use eventflow_domain::ports::{
+    DeadLetterGroup, Ended, EndedQuery, InvocationFilter, QueueStats, WindowStats,
+};
 use eventflow_domain::{FunctionKey, Timestamp};
 use sqlx::sqlite::SqlitePool;
+use sqlx::{QueryBuilder, Sqlite};
 
 const LIVE: &str = "SELECT namespace, name, state, count(*), min(created_at) FROM invocations \
                     WHERE state < 3 GROUP BY namespace, name, state";
@@ -32,4 +36,36 @@ pub(super) async fn window(
         .fetch_all(pool)
         .await?;
     shared::stats::window(&rows)
+}
+
+pub(super) async fn ended(pool: &SqlitePool, query: &EndedQuery) -> Outcome<Ended> {
+    let rows = sqlx::query(shared::stats::ENDED)
+        .bind(query.function.namespace.as_str())
+        .bind(query.function.name.as_str())
+        .bind(query.since.as_micros())
+        .bind(i64::from(query.limit))
+        .bind(shared::stats::step_micros(query))
+        .fetch_all(pool)
+        .await?;
+    shared::stats::ended(&rows, query)
+}
+
+pub(super) async fn dead_letter_groups(
+    pool: &SqlitePool,
+    filter: &InvocationFilter,
+    limit: u32,
+) -> Outcome<Vec<DeadLetterGroup>> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT g.namespace, g.name, g.reason, g.calls, g.oldest, g.newest, g.sample, i.message FROM \
+         (SELECT namespace, name, reason, count(*) AS calls, min(ended_at) AS oldest, max(ended_at) AS newest, \
+         max(id) AS sample FROM invocations INDEXED BY invocations_dead",
+    );
+    restrict(&mut query, filter, super::list::DEAD);
+    query.push(" GROUP BY namespace, name, reason ORDER BY calls DESC, namespace, name, reason LIMIT ");
+    query.push_bind(i64::from(limit));
+    query.push(
+        ") AS g JOIN invocations AS i ON i.id = g.sample ORDER BY g.calls DESC, g.namespace, g.name, g.reason",
+    );
+    let rows = query.build().fetch_all(pool).await?;
+    shared::stats::dead_letter_groups(&rows)
 }

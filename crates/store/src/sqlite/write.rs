@@ -108,7 +108,7 @@ fn bind_row(args: &mut SqliteArguments, step: &Step) -> Bound {
     args.add(call.logs_truncated)?;
     args.add(record.worker.clone())?;
     args.add(record.lease_until.map(Timestamp::as_micros))?;
-    args.add(record.start.map(codes::start))?;
+    args.add(record.invocation.start.map(codes::start))?;
     args.add(record.run.map(micros))?;
     args.add(step.change.open.is_some())?;
     if let Some(drop_payload) = step.change.end {

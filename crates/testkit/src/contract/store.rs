@@ -227,6 +227,8 @@ macro_rules! store_contract {
                 each_filter_finds_what_it_names
                 queue_stats_tell_what_waits_and_what_is_dead
                 window_stats_tell_of_the_last_calls
+                ended_calls_are_counted_in_steps_of_time
+                dead_letters_are_grouped_by_function_and_reason
                 whole_records_are_kept_once
                 a_recorded_call_that_waits_is_published
                 a_ping_writes

@@ -13,6 +13,6 @@ impl App {
     ) -> Result<(ArtifactDigest, u64)> {
         caller.require(Permission::ArtifactsWrite, namespace)?;
         self.refuse_while_draining()?;
-        self.parts.blobs.put_artifact(bytes, self.limits.artifact).await
+        self.parts.blobs.put_artifact(bytes, self.config.limits.artifact).await
     }
 }

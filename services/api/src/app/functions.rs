@@ -1,18 +1,18 @@
 use super::{App, require};
 use crate::page;
 use eventflow_domain::access::{Caller, Permission};
-use eventflow_domain::ports::{Applied, Apply, Precondition, QueueStats, WindowStats};
+use eventflow_domain::ports::{Applied, Apply, EndedQuery, Precondition, QueueStats, WindowStats};
 use eventflow_domain::spec::{Image, RuntimeKind};
 use eventflow_domain::validate::Draft;
 use eventflow_domain::{
     Error, ErrorKind, Function, FunctionKey, FunctionSpec, FunctionUid, FunctionVersion, Namespace, Result,
-    VersionNumber,
+    Timestamp, VersionNumber,
 };
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The window of the figures that are shown with a function.
-pub(crate) const STATS_WINDOW: Duration = Duration::from_secs(300);
+pub(crate) const STATS_WINDOW: Duration = eventflow_domain::activity::Window::STATS;
 
 /// Waiting and running calls of a deleted function are ended so many at a time.
 const DELETE_BATCH: u32 = 1000;
@@ -100,8 +100,14 @@ impl App {
     /// Figures of recent calls.
     pub async fn function_stats(&self, key: &FunctionKey) -> Result<(WindowStats, Option<QueueStats>)> {
         let since = self.parts.clock.now() - STATS_WINDOW;
-        let (window, queues) =
+        let (mut window, queues) =
             tokio::try_join!(self.parts.store.window_stats(key, since), self.parts.store.queue_stats())?;
+        if window.last_call.is_none() {
+            let ever = Timestamp::from_micros(0);
+            let last = EndedQuery { function: key.clone(), since: ever, step: STATS_WINDOW, limit: 1 };
+            let ended = self.parts.store.ended(&last).await?;
+            window.last_call = ended.cells.first().map(|cell| cell.last);
+        }
         Ok((window, queues.into_iter().find(|queue| queue.function == *key)))
     }
 

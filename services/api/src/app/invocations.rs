@@ -2,8 +2,8 @@ use super::{App, require};
 use crate::page;
 use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::invocation::{Body, Stored};
-use eventflow_domain::ports::{ByteStream, InvocationFilter, Live, Topic};
-use eventflow_domain::{Error, ErrorKind, Invocation, InvocationId, Namespace, Result, State};
+use eventflow_domain::ports::{ByteStream, DeadLetterGroup, InvocationFilter, Live, Topic};
+use eventflow_domain::{Error, ErrorKind, Invocation, InvocationId, Namespace, Result, State, Timestamp};
 use futures::{StreamExt as _, stream};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct Bulk {
     pub count: u64,
     pub more: bool,
     pub ids: Vec<InvocationId>,
+    /// When the oldest of the calls that were looked at was accepted.
+    pub oldest: Option<Timestamp>,
 }
 
 impl App {
@@ -67,8 +69,8 @@ impl App {
         if wait.is_zero() || record.state().is_terminal() {
             return Ok(record);
         }
-        if wait > self.limits.max_wait {
-            let max = eventflow_domain::quantity::format_duration(self.limits.max_wait);
+        if wait > self.config.limits.max_wait {
+            let max = eventflow_domain::quantity::format_duration(self.config.limits.max_wait);
             return Err(Error::invalid("wait", format!("must be from 0s to {max}")));
         }
         self.settled(id, wait).await
@@ -106,6 +108,17 @@ impl App {
         let next = page.invocations.last().filter(|_| page.more);
         let next = next.map(|last| page::token(&last.id.to_string(), &question)).unwrap_or_default();
         Ok((page.invocations, next))
+    }
+
+    /// Dead letters that the filter holds, by function and reason.
+    pub async fn dead_letter_groups(
+        &self,
+        caller: &Caller,
+        mut filter: InvocationFilter,
+    ) -> Result<Vec<DeadLetterGroup>> {
+        require_list(caller, &filter, Permission::InvocationsRead)?;
+        filter.dead_letter = Some(true);
+        self.parts.store.dead_letter_groups(&filter, BULK).await
     }
 
     /// The bytes of a result, and their content type. `WrongState` where the call has none yet.
@@ -206,7 +219,7 @@ impl App {
 }
 
 /// The next change of the record, passing over log lines. Never ends where the live stream has ended.
-async fn until_changed(live: &mut (impl futures::Stream<Item = Live> + Unpin)) {
+pub(super) async fn until_changed(live: &mut (impl futures::Stream<Item = Live> + Unpin)) {
     while let Some(live) = live.next().await {
         if matches!(live, Live::Changed { .. }) {
             return;

@@ -128,8 +128,8 @@ impl App {
         idempotency: Option<IdempotencyKey>,
         wait: Duration,
     ) -> Result<InvokeAnswer> {
-        if wait > self.limits.max_wait {
-            let max = eventflow_domain::quantity::format_duration(self.limits.max_wait);
+        if wait > self.config.limits.max_wait {
+            let max = eventflow_domain::quantity::format_duration(self.config.limits.max_wait);
             return Err(Error::invalid("wait", format!("must be from 0s to {max}")));
         }
         let bytes = request.payload.bytes.clone();
@@ -164,8 +164,8 @@ impl App {
         delay: Option<Duration>,
     ) -> Result<InvokeAnswer> {
         let delay = delay.unwrap_or_default();
-        if delay > self.limits.max_delay {
-            let max = eventflow_domain::quantity::format_duration(self.limits.max_delay);
+        if delay > self.config.limits.max_delay {
+            let max = eventflow_domain::quantity::format_duration(self.config.limits.max_delay);
             return Err(Error::invalid("delay", format!("must be from 0s to {max}")));
         }
         let now = self.parts.clock.now();
@@ -203,7 +203,7 @@ impl App {
     }
 
     pub(super) fn check_payload(&self, payload: &Content) -> Result<()> {
-        let (size, limit) = (payload.bytes.len() as u64, self.limits.payload);
+        let (size, limit) = (payload.bytes.len() as u64, self.config.limits.payload);
         if size > limit {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -219,12 +219,12 @@ impl App {
     /// Small payloads stay in the record; large ones are durable in the blob store before anything names them.
     pub(super) async fn store_payload(&self, id: InvocationId, payload: Content) -> Result<Stored> {
         let size = payload.bytes.len() as u64;
-        if size <= self.limits.inline {
+        if size <= self.config.limits.inline {
             return Ok(Stored::inline(payload));
         }
         let key = format!("payloads/{id}");
         let bytes = payload.bytes;
-        self.parts.blobs.put(&key, Box::pin(stream::once(async { Ok(bytes) })), self.limits.payload).await?;
+        self.parts.blobs.put(&key, Box::pin(stream::once(async { Ok(bytes) })), self.config.limits.payload).await?;
         Ok(Stored { body: Body::Blob(key.into()), size, content_type: payload.content_type })
     }
 
@@ -247,7 +247,7 @@ impl App {
             // Names hold no '/', and the caller's length is told, so no two scopes can be confused.
             scope: format!("{function}/{}/{}/{key}", caller.subject.len(), caller.subject).into(),
             payload_hash: hash.finalize().into(),
-            expires_at: self.parts.clock.now() + self.limits.idempotency,
+            expires_at: self.parts.clock.now() + self.config.limits.idempotency,
         })
     }
 

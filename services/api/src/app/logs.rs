@@ -1,12 +1,15 @@
+mod functions;
+
+pub use functions::LogFilter;
+
 use super::App;
 use async_stream::try_stream;
 use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition};
-use eventflow_domain::ports::{Live, LogQuery, Topic};
-use eventflow_domain::{Error, FunctionKey, InvocationId, Namespace, Result, Timestamp};
+use eventflow_domain::ports::{Live, Topic};
+use eventflow_domain::{Error, FunctionName, InvocationId, Namespace, Result};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +19,18 @@ const PAGE: u32 = 1000;
 const POLL: Duration = Duration::from_secs(1);
 /// Captured lines are written within 250 ms; a call that ended this recently may have some on their way.
 const FLUSH_WINDOW: Duration = Duration::from_millis(400);
-const MAX_TAIL: i32 = 10_000;
-const DEFAULT_TAIL: u32 = 100;
+/// A silent stream says so often that it lives, so that no proxy cuts it.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(crate) type LineStream = BoxStream<'static, Result<FunctionLogLine>>;
+/// What a stream of lines tells.
+#[derive(Debug)]
+pub enum LogEvent {
+    /// A line, and the function that printed it.
+    Line(FunctionName, FunctionLogLine),
+    Heartbeat,
+}
+
+pub(crate) type LineStream = BoxStream<'static, Result<LogEvent>>;
 
 impl App {
     /// What a call printed, behind `after`; with `follow` until it has ended.
@@ -31,8 +42,12 @@ impl App {
         after: Option<LogPosition>,
         follow: bool,
     ) -> Result<LineStream> {
-        self.invocation_for(caller, namespace, id, Permission::LogsRead).await?;
-        Ok(Box::pin(self.lines_of(id, after, follow)))
+        let record = self.invocation_for(caller, namespace, id, Permission::LogsRead).await?;
+        let function = record.function.name;
+        let lines = alive(self.lines_of(id, after, follow));
+        Ok(Box::pin(lines.map(move |line| {
+            line.map(|line| line.map_or(LogEvent::Heartbeat, |line| LogEvent::Line(function.clone(), line)))
+        })))
     }
 
     fn lines_of(
@@ -85,51 +100,22 @@ impl App {
         }
         Ok(true)
     }
+}
 
-    /// The last lines of all calls of a function; with `follow` new ones too, those of warm copies among them.
-    pub async fn function_logs(
-        self: Arc<Self>,
-        caller: &Caller,
-        key: &FunctionKey,
-        tail: Option<i32>,
-        since: Option<Timestamp>,
-        follow: bool,
-    ) -> Result<LineStream> {
-        self.function_for(caller, key, Permission::LogsRead).await?;
-        let tail = match tail {
-            None => DEFAULT_TAIL,
-            Some(tail @ 0..=MAX_TAIL) => tail as u32,
-            Some(tail) => {
-                return Err(Error::invalid("tail", format!("must be from 0 to {MAX_TAIL}, is {tail}")));
+/// The same, with `None` in each silence.
+fn alive<T>(lines: impl Stream<Item = Result<T>> + Send) -> impl Stream<Item = Result<Option<T>>> + Send
+where
+    T: Send,
+{
+    try_stream! {
+        let mut lines = std::pin::pin!(lines);
+        loop {
+            match tokio::time::timeout(HEARTBEAT, lines.next()).await {
+                Ok(Some(line)) => yield Some(line?),
+                Ok(None) => break,
+                Err(_) => yield None,
             }
-        };
-        let mut live = self.parts.bus.listen(Topic::Function(key.clone()));
-        let query = LogQuery { function: key.clone(), since, tail };
-        let captured = if tail > 0 { self.parts.store.log_query(&query).await? } else { Vec::new() };
-        let draining = self.handle.draining();
-        Ok(Box::pin(try_stream! {
-            let mut seen: HashMap<InvocationId, LogPosition> = HashMap::new();
-            for line in captured {
-                if let Some(id) = line.invocation {
-                    let last = seen.entry(id).or_default();
-                    *last = (*last).max(line.line.position);
-                }
-                yield line;
-            }
-            if !follow { return }
-            loop {
-                let next = tokio::select! {
-                    next = live.next() => next,
-                    () = draining.cancelled() => None,
-                };
-                let Some(live) = next else { break };
-                let Live::LogLines { lines, .. } = live else { continue };
-                for line in lines {
-                    let old = line.invocation.and_then(|id| seen.get(&id)).is_some_and(|last| line.line.position <= *last);
-                    if !old { yield line }
-                }
-            }
-        }))
+        }
     }
 }
 
@@ -158,5 +144,17 @@ mod tests {
                 && !follows(Some(at(1, 1)), at(1, 3))
                 && !follows(Some(at(1, 1)), at(2, 1))
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_says_that_it_lives() {
+        let line = |n: u32| async move {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Ok(n)
+        };
+        let lines = futures::stream::iter([1, 2]).then(line);
+        let told: Vec<Result<Option<u32>>> = alive(lines).collect().await;
+        let told: Vec<Option<u32>> = told.into_iter().map(|told| told.expect("fine")).collect();
+        assert_eq!(told, [None, Some(1), None, Some(2)]);
     }
 }

@@ -24,6 +24,22 @@ struct Anew {
     delay: Duration,
 }
 
+/// How many new calls start in a second; 0: all at once.
+#[derive(Debug, Clone, Copy)]
+struct Pace(u32);
+
+impl Pace {
+    fn new(rate: i32) -> Result<Self> {
+        let refused = |_| Error::invalid("rate", format!("must be at least 0, is {rate}"));
+        u32::try_from(rate).map(Self).map_err(refused)
+    }
+
+    /// How long the call behind so many others waits.
+    fn delay(self, before: u64) -> Duration {
+        if self.0 == 0 { Duration::ZERO } else { Duration::from_secs_f64(before as f64 / f64::from(self.0)) }
+    }
+}
+
 impl App {
     /// Makes a new call of the same function; the old record stays as it is. `WrongState` where that call has not
     /// ended: to run it beside itself is a new call and no replay.
@@ -93,6 +109,43 @@ impl App {
         Ok(Content { bytes: bytes.freeze(), content_type })
     }
 
+    /// Replays ended calls that the filter holds, newest first; `rate` new calls a second.
+    pub async fn invocations_replay(
+        &self,
+        caller: &Caller,
+        mut filter: InvocationFilter,
+        version: Option<VersionNumber>,
+        rate: i32,
+        dry_run: bool,
+    ) -> Result<Bulk> {
+        require_list(caller, &filter, Permission::InvocationsWrite)?;
+        let pace = Pace::new(rate)?;
+        filter.states.retain(|state| state.is_terminal());
+        if filter.states.is_empty() {
+            filter.states = vec![State::Succeeded, State::Failed, State::Cancelled];
+        }
+        // What this request makes is not replayed by it.
+        let now = self.parts.clock.now();
+        filter.created_before = Some(filter.created_before.map_or(now, |before| before.min(now)));
+        if dry_run {
+            return Ok(Bulk { count: self.parts.store.count(&filter).await?, ..Bulk::default() });
+        }
+        let page = self.parts.store.list(&filter, None, BULK).await?;
+        let mut bulk = Bulk { more: page.more, ..Bulk::default() };
+        for record in page.invocations {
+            bulk.oldest = Some(bulk.oldest.map_or(record.created_at, |at| at.min(record.created_at)));
+            // Listed records have no bodies.
+            let Some(record) = self.parts.store.get(record.id).await? else { continue };
+            let trace = TraceContext::generate();
+            let delay = pace.delay(bulk.count);
+            let anew = Anew { version, payload: None, trace, idempotency: None, delay };
+            let new = self.replay(caller, record, anew).await?;
+            bulk.count += 1;
+            bulk.ids.push(new);
+        }
+        Ok(bulk)
+    }
+
     /// Replays dead letters that the filter holds and takes the flag from them; `rate` new calls a second.
     pub async fn invocations_redrive(
         &self,
@@ -103,9 +156,7 @@ impl App {
         dry_run: bool,
     ) -> Result<Bulk> {
         require_list(caller, &filter, Permission::InvocationsWrite)?;
-        if rate < 0 {
-            return Err(Error::invalid("rate", format!("must be at least 0, is {rate}")));
-        }
+        let pace = Pace::new(rate)?;
         filter.dead_letter = Some(true);
         if dry_run {
             return Ok(Bulk { count: self.parts.store.count(&filter).await?, ..Bulk::default() });
@@ -115,12 +166,7 @@ impl App {
         for record in page.invocations {
             // Listed records have no bodies.
             let Some(record) = self.parts.store.get(record.id).await? else { continue };
-            let delay = if rate > 0 {
-                Duration::from_secs_f64(bulk.count as f64 / f64::from(rate))
-            } else {
-                Duration::ZERO
-            };
-            let new = self.redrive(caller, record, version, delay).await?;
+            let new = self.redrive(caller, record, version, pace.delay(bulk.count)).await?;
             bulk.count += 1;
             bulk.ids.push(new);
         }
@@ -160,7 +206,7 @@ impl App {
         let key = IdempotencyKey {
             scope: format!("redrive/{id}").into(),
             payload_hash: [0; 32],
-            expires_at: self.parts.clock.now() + self.limits.idempotency,
+            expires_at: self.parts.clock.now() + self.config.limits.idempotency,
         };
         // Many calls that run at different times are no one trace.
         let trace = TraceContext::generate();

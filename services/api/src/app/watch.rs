@@ -1,9 +1,8 @@
 use super::App;
-use super::invocations::require_list;
 use async_stream::stream;
 use eventflow_domain::access::{Caller, Permission};
-use eventflow_domain::ports::{Live, RegistryEvent, Topic};
-use eventflow_domain::{Error, Function, FunctionKey, Invocation, Namespace, Result};
+use eventflow_domain::ports::RegistryEvent;
+use eventflow_domain::{Error, Function, Namespace, Result};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use parking_lot::Mutex;
@@ -16,7 +15,6 @@ use tokio::sync::watch;
 const KEPT: usize = 1024;
 /// A silent stream says so often that it lives, so that no proxy cuts it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-const MAX_SNAPSHOT: i32 = 1000;
 
 #[derive(Debug, Clone)]
 pub enum WatchKind {
@@ -31,13 +29,6 @@ pub enum WatchKind {
 pub struct WatchEvent {
     pub kind: WatchKind,
     pub resume_token: String,
-}
-
-#[derive(Debug)]
-pub enum InvocationWatchEvent {
-    Changed(Box<Invocation>),
-    Synced,
-    Heartbeat,
 }
 
 /// The last changes of the registry, numbered within this process.
@@ -184,57 +175,6 @@ impl App {
                         yield WatchEvent { kind: WatchKind::Heartbeat, resume_token: self.watch.token(at) };
                     }
                     () = draining.cancelled() => break,
-                }
-            }
-        }))
-    }
-
-    /// The newest calls, then every change of a call, until the process drains.
-    pub async fn invocations_watch(
-        self: Arc<Self>,
-        caller: &Caller,
-        namespace: Option<Namespace>,
-        function: Option<FunctionKey>,
-        snapshot: i32,
-    ) -> Result<BoxStream<'static, Result<InvocationWatchEvent>>> {
-        let filter = eventflow_domain::ports::InvocationFilter {
-            namespace,
-            function: function.as_ref().map(|key| key.name.clone()),
-            ..Default::default()
-        };
-        require_list(caller, &filter, Permission::InvocationsRead)?;
-        if !(0..=MAX_SNAPSHOT).contains(&snapshot) {
-            return Err(Error::invalid(
-                "snapshot",
-                format!("must be from 0 to {MAX_SNAPSHOT}, is {snapshot}"),
-            ));
-        }
-        let mut live = self.parts.bus.listen(function.map_or(Topic::Changes, Topic::Function));
-        let newest = match snapshot {
-            0 => Vec::new(),
-            n => self.parts.store.list(&filter, None, n as u32).await?.invocations,
-        };
-        let draining = self.handle.draining();
-        Ok(Box::pin(async_stream::try_stream! {
-            for record in newest.into_iter().rev() {
-                yield InvocationWatchEvent::Changed(Box::new(record));
-            }
-            yield InvocationWatchEvent::Synced;
-            loop {
-                let next = tokio::select! {
-                    next = live.next() => next,
-                    () = draining.cancelled() => None,
-                    () = tokio::time::sleep(HEARTBEAT) => {
-                        yield InvocationWatchEvent::Heartbeat;
-                        continue;
-                    }
-                };
-                let Some(live) = next else { break };
-                let Live::Changed { invocation, function, .. } = live else { continue };
-                if filter.namespace.as_ref().is_some_and(|namespace| *namespace != function.namespace) { continue }
-                // Not there yet: a sync call whose record is on its way; it is told when it has ended.
-                if let Some(record) = self.parts.store.get(invocation).await? {
-                    yield InvocationWatchEvent::Changed(Box::new(record));
                 }
             }
         }))

@@ -1,14 +1,17 @@
 use super::{Grpc, caller, to_status, trace};
-use crate::app::{FunctionQuery, InvokeAnswer, InvokeRequest, WatchEvent, WatchKind};
+use crate::app::{
+    FunctionQuery, InvokeAnswer, InvokeRequest, LogEvent, LogFilter, StatsEvent, WatchEvent, WatchKind,
+};
 use eventflow_domain::invocation::Content;
 use eventflow_domain::ports::Precondition;
 use eventflow_domain::{Error, VersionNumber};
 use eventflow_proto::convert::{
-    self, duration_from_wire, function_key, function_to_wire, invocation_to_wire, log_line_to_wire,
-    namespace_or_all, state_to_wire, stats_to_wire, timestamp_from_wire, version_to_wire,
+    self, activity_to_wire, duration_from_wire, duration_to_wire, function_key, function_to_wire,
+    invocation_to_wire, log_line_to_wire, namespace_or_all, state_to_wire, stats_to_wire, step_to_wire,
+    timestamp_from_wire, timestamp_to_wire, version_to_wire,
 };
 use eventflow_proto::v1::function_service_server::FunctionService;
-use eventflow_proto::{api, v1};
+use eventflow_proto::{api, prost_types, v1};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -16,6 +19,9 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 type Answer<T> = Result<Response<T>, Status>;
+
+/// Longer than any window that is answered.
+const MAX_SPAN: Duration = Duration::from_secs(365 * 86_400);
 
 fn precondition(create_only: bool, etag: String) -> Result<Precondition, Error> {
     match (create_only, etag.is_empty()) {
@@ -69,6 +75,16 @@ fn invoke_request(request: Request<v1::InvokeFunctionRequest>) -> Result<InvokeR
     })
 }
 
+fn log_filter(request: &v1::StreamLogsRequest) -> Result<LogFilter, Error> {
+    let since = request.since.as_ref().map(|since| timestamp_from_wire("since", since)).transpose()?;
+    Ok(LogFilter {
+        tail: request.tail,
+        since,
+        stream: convert::stream_from_wire(request)?,
+        contains: request.contains.clone(),
+    })
+}
+
 fn invoke_answer(answer: InvokeAnswer) -> v1::InvokeFunctionResponse {
     match answer {
         InvokeAnswer::Accepted { id, state, .. } => v1::InvokeFunctionResponse {
@@ -107,6 +123,7 @@ fn watch_event(event: WatchEvent) -> v1::WatchFunctionsResponse {
 #[tonic::async_trait]
 impl FunctionService for Grpc {
     type StreamLogsStream = BoxStream<'static, Result<v1::StreamLogsResponse, Status>>;
+    type WatchStatsStream = BoxStream<'static, Result<v1::WatchStatsResponse, Status>>;
     type WatchFunctionsStream = BoxStream<'static, Result<v1::WatchFunctionsResponse, Status>>;
 
     async fn apply_function(
@@ -233,16 +250,70 @@ impl FunctionService for Grpc {
     async fn stream_logs(&self, request: Request<v1::StreamLogsRequest>) -> Answer<Self::StreamLogsStream> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let key = function_key(&request.namespace, &request.name).map_err(to_status)?;
-        let since = request.since.as_ref().map(|since| timestamp_from_wire("since", since)).transpose();
-        let since = since.map_err(to_status)?;
-        let lines =
-            Arc::clone(&self.app).function_logs(&caller, &key, request.tail, since, request.follow).await;
-        let lines = lines.map_err(to_status)?.map(|line| match line {
-            Ok(line) => Ok(v1::StreamLogsResponse { line: Some(log_line_to_wire(&line)) }),
-            Err(error) => Err(to_status(error)),
+        let namespace = convert::namespace(&request.namespace).map_err(to_status)?;
+        let function = match request.name.as_str() {
+            "-" => None,
+            name => Some(convert::function_name("name", name).map_err(to_status)?),
+        };
+        let filter = log_filter(&request).map_err(to_status)?;
+        let app = Arc::clone(&self.app);
+        let lines = app.function_logs(&caller, namespace, function, filter, request.follow).await;
+        let lines = lines.map_err(to_status)?.map(|event| {
+            Ok(match event.map_err(to_status)? {
+                LogEvent::Line(function, line) => {
+                    let line = Some(log_line_to_wire(&function, &line));
+                    v1::StreamLogsResponse { line, heartbeat: false }
+                }
+                LogEvent::Heartbeat => v1::StreamLogsResponse { line: None, heartbeat: true },
+            })
         });
         Ok(Response::new(Box::pin(lines)))
+    }
+
+    async fn watch_stats(
+        &self,
+        request: Request<v1::WatchStatsRequest>,
+    ) -> Answer<Self::WatchStatsStream> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let namespace = namespace_or_all(&request.namespace).map_err(to_status)?;
+        let function = Some(request.function.as_str()).filter(|name| !name.is_empty());
+        let function = function.map(|name| convert::function_name("function", name)).transpose();
+        let function = function.map_err(to_status)?;
+        if function.is_some() && namespace.is_none() {
+            return Err(to_status(Error::invalid("function", "needs one namespace, not all")));
+        }
+        let events = Arc::clone(&self.app).stats_watch(&caller, namespace, function).await;
+        let events = events.map_err(to_status)?.map(|event| {
+            let (kind, functions) = match event {
+                StatsEvent::Changed(told) => {
+                    (v1::WatchEventType::Changed, told.iter().map(|one| activity_to_wire(one)).collect())
+                }
+                StatsEvent::Synced => (v1::WatchEventType::Synced, Vec::new()),
+                StatsEvent::Heartbeat => (v1::WatchEventType::Heartbeat, Vec::new()),
+            };
+            Ok(v1::WatchStatsResponse { r#type: kind.into(), functions })
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn get_function_metrics(
+        &self,
+        request: Request<v1::GetFunctionMetricsRequest>,
+    ) -> Answer<v1::GetFunctionMetricsResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let key = function_key(&request.namespace, &request.name).map_err(to_status)?;
+        let span = |field: &str, of: Option<prost_types::Duration>| {
+            of.map(|of| duration_from_wire(field, &of, MAX_SPAN)).transpose().map_err(to_status)
+        };
+        let (window, step) = (span("window", request.window)?, span("step", request.step)?);
+        let metrics = self.app.function_metrics(&caller, &key, window, step).await.map_err(to_status)?;
+        Ok(Response::new(v1::GetFunctionMetricsResponse {
+            points: metrics.steps.iter().map(step_to_wire).collect(),
+            step: Some(duration_to_wire(metrics.step)),
+            counted_from_time: metrics.counted_from.map(timestamp_to_wire),
+        }))
     }
 
     async fn watch_functions(

@@ -1,12 +1,12 @@
 use super::{Grpc, caller, to_status, trace};
-use crate::app::InvocationWatchEvent;
+use crate::app::{InvocationWatchEvent, LogEvent};
 use bytes::BytesMut;
 use eventflow_domain::invocation::{Content, Stored};
 use eventflow_domain::ports::{ByteStream, InvocationFilter};
-use eventflow_domain::{Error, Namespace, Result as DomainResult, VersionNumber};
+use eventflow_domain::{Error, InvocationId, Namespace, Result as DomainResult, VersionNumber};
 use eventflow_proto::convert::{
-    self, duration_from_wire, filter_from_wire, function_key, invocation_id, invocation_to_wire,
-    log_line_to_wire, namespace_or_all,
+    self, duration_from_wire, filter_from_wire, invocation_id, invocation_to_wire, log_line_to_wire,
+    namespace_or_all,
 };
 use eventflow_proto::v1::invocation_service_server::InvocationService;
 use eventflow_proto::{api, v1};
@@ -40,8 +40,32 @@ fn list_filter(request: &v1::ListInvocationsRequest) -> DomainResult<InvocationF
         created_after: request.created_after,
         created_before: request.created_before,
         start: request.start,
+        ids: Vec::new(),
     };
     filter_from_wire(namespace_or_all(&request.namespace)?, &filter)
+}
+
+fn watch_filter(request: &v1::WatchInvocationsRequest) -> DomainResult<InvocationFilter> {
+    let mut wire = request.filter.clone().unwrap_or_default();
+    if !request.function.is_empty() {
+        if !wire.function.is_empty() && wire.function != request.function {
+            return Err(Error::invalid("function", "is another than that of the filter"));
+        }
+        wire.function.clone_from(&request.function);
+    }
+    let filter = filter_from_wire(namespace_or_all(&request.namespace)?, &wire)?;
+    if filter.function.is_some() && filter.namespace.is_none() {
+        return Err(Error::invalid("function", "needs one namespace, not all"));
+    }
+    Ok(filter)
+}
+
+/// The one call that is watched, and where it is looked for.
+fn watched_call(request: &v1::WatchInvocationsRequest) -> DomainResult<(Option<Namespace>, InvocationId)> {
+    if request.filter.is_some() || !request.function.is_empty() || request.snapshot != 0 {
+        return Err(Error::invalid("id", "must not be given beside function, filter or snapshot"));
+    }
+    Ok((place(&request.namespace)?, invocation_id(&request.id)?))
 }
 
 fn version(number: i32) -> Option<VersionNumber> {
@@ -138,9 +162,14 @@ impl InvocationService for Grpc {
             .map_err(to_status)?;
         let app = Arc::clone(&self.app);
         let lines = app.invocation_logs(&caller, namespace.as_ref(), id, after, request.follow).await;
-        let lines = lines.map_err(to_status)?.map(|line| match line {
-            Ok(line) => Ok(v1::StreamInvocationLogsResponse { line: Some(log_line_to_wire(&line)) }),
-            Err(error) => Err(to_status(error)),
+        let lines = lines.map_err(to_status)?.map(|event| {
+            Ok(match event.map_err(to_status)? {
+                LogEvent::Line(function, line) => {
+                    let line = Some(log_line_to_wire(&function, &line));
+                    v1::StreamInvocationLogsResponse { line, heartbeat: false }
+                }
+                LogEvent::Heartbeat => v1::StreamInvocationLogsResponse { line: None, heartbeat: true },
+            })
         });
         Ok(Response::new(Box::pin(lines)))
     }
@@ -181,15 +210,15 @@ impl InvocationService for Grpc {
     ) -> Answer<Self::WatchInvocationsStream> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let namespace = namespace_or_all(&request.namespace).map_err(to_status)?;
-        let function = match (request.function.as_str(), &namespace) {
-            ("", _) => None,
-            (name, Some(_)) => Some(function_key(&request.namespace, name).map_err(to_status)?),
-            (_, None) => return Err(to_status(Error::invalid("function", "needs one namespace, not all"))),
-        };
         let app = Arc::clone(&self.app);
-        let events =
-            app.invocations_watch(&caller, namespace, function, request.snapshot).await.map_err(to_status)?;
+        let events = if request.id.is_empty() {
+            let filter = watch_filter(&request).map_err(to_status)?;
+            app.invocations_watch(&caller, filter, request.snapshot).await
+        } else {
+            let asked = watched_call(&request).map_err(to_status)?;
+            app.invocation_watch(&caller, asked.0.as_ref(), asked.1).await
+        };
+        let events = events.map_err(to_status)?;
         let events = events.map(|event| {
             let (kind, invocation) = match event.map_err(to_status)? {
                 InvocationWatchEvent::Changed(record) => (v1::WatchEventType::Changed, Some(record)),
@@ -211,6 +240,42 @@ impl InvocationService for Grpc {
         let filter = bulk_filter(&request.namespace, request.filter).map_err(to_status)?;
         let bulk = self.app.invocations_cancel(&caller, filter, request.dry_run).await.map_err(to_status)?;
         Ok(Response::new(v1::CancelInvocationsResponse { count: bulk.count as i64, more: bulk.more }))
+    }
+
+    async fn replay_invocations(
+        &self,
+        request: Request<v1::ReplayInvocationsRequest>,
+    ) -> Answer<v1::ReplayInvocationsResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let filter = bulk_filter(&request.namespace, request.filter).map_err(to_status)?;
+        let version = version(request.version);
+        let bulk =
+            self.app.invocations_replay(&caller, filter, version, request.rate, request.dry_run).await;
+        let bulk = bulk.map_err(to_status)?;
+        Ok(Response::new(v1::ReplayInvocationsResponse {
+            count: bulk.count as i64,
+            more: bulk.more,
+            ids: bulk.ids.iter().map(ToString::to_string).collect(),
+            oldest_time: bulk.oldest.map(convert::timestamp_to_wire),
+        }))
+    }
+
+    async fn list_dead_letter_groups(
+        &self,
+        request: Request<v1::ListDeadLetterGroupsRequest>,
+    ) -> Answer<v1::ListDeadLetterGroupsResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let filter = v1::InvocationFilter {
+            function: request.function,
+            reason: request.reason,
+            ..v1::InvocationFilter::default()
+        };
+        let filter = bulk_filter(&request.namespace, Some(filter)).map_err(to_status)?;
+        let groups = self.app.dead_letter_groups(&caller, filter).await.map_err(to_status)?;
+        let groups = groups.iter().map(convert::dead_letter_group_to_wire).collect();
+        Ok(Response::new(v1::ListDeadLetterGroupsResponse { groups }))
     }
 
     async fn redrive_invocations(

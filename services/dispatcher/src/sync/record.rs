@@ -48,6 +48,7 @@ fn of(new: &NewInvocation) -> Invocation {
         ended_at: None,
         attempts: Vec::new(),
         logs_truncated: false,
+        start: None,
     }
 }
 
@@ -102,6 +103,7 @@ pub(crate) fn end(core: &Core, mut record: Invocation, ran: Ran) -> Invocation {
     record.http_status = ran.status;
     record.result = ran.result;
     record.logs_truncated = ran.logs_truncated;
+    record.start = ran.start;
     if core.record_policy(record.function_uid) == RecordPolicy::Metadata {
         record.payload.body = Body::None;
         record.result.body = Body::None;

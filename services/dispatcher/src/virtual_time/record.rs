@@ -215,5 +215,6 @@ fn record(new: &NewInvocation) -> Invocation {
         ended_at: None,
         attempts: Vec::new(),
         logs_truncated: false,
+        start: None,
     }
 }

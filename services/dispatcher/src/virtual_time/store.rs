@@ -9,9 +9,9 @@ use super::record::{Calls, Kept, With};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::{Event, Policy};
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, Clock, InvocationFilter, InvocationPage, InvocationStore, Lease,
-    NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport, Settled, Settlement, Swept,
-    WindowStats,
+    Accepted, Claim, ClaimRequest, Clock, DeadLetterGroup, Ended, EndedQuery, InvocationFilter,
+    InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention,
+    RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::spec::RetryPolicy;
 use eventflow_domain::{
@@ -305,6 +305,14 @@ impl InvocationStore for MemoryStore {
 
     async fn window_stats(&self, _: &FunctionKey, _: Timestamp) -> Result<WindowStats> {
         Ok(WindowStats::default())
+    }
+
+    async fn ended(&self, _: &EndedQuery) -> Result<Ended> {
+        Ok(Ended::default())
+    }
+
+    async fn dead_letter_groups(&self, _: &InvocationFilter, _: u32) -> Result<Vec<DeadLetterGroup>> {
+        Ok(Vec::new())
     }
 
     async fn retain(&self, _: &Retention) -> Result<RetentionReport> {

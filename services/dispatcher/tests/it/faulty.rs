@@ -141,6 +141,16 @@ impl InvocationStore for Faulty {
     async fn window_stats(&self, function: &FunctionKey, since: Timestamp) -> Result<WindowStats> {
         self.up()?.window_stats(function, since).await
     }
+    async fn ended(&self, query: &EndedQuery) -> Result<Ended> {
+        self.up()?.ended(query).await
+    }
+    async fn dead_letter_groups(
+        &self,
+        filter: &InvocationFilter,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterGroup>> {
+        self.up()?.dead_letter_groups(filter, limit).await
+    }
     async fn retain(&self, retention: &Retention) -> Result<RetentionReport> {
         self.up()?.retain(retention).await
     }

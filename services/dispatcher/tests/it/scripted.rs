@@ -110,7 +110,7 @@ impl Runtime for Scripted {
     }
 
     async fn prepare(&self, _: &Arc<FunctionVersion>) -> Readiness {
-        Readiness { conditions: Vec::new(), desired_copies: 1, ready_copies: 1 }
+        Readiness { desired_copies: 1, ready_copies: 1, ..Readiness::default() }
     }
 
     async fn run(&self, call: Call, logs: Arc<dyn LogSink>) -> Ran {

@@ -153,6 +153,30 @@ pub struct InvocationFilter {
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
     pub start: Option<StartKind>,
+    /// These only; all where it is empty.
+    pub ids: Vec<InvocationId>,
+}
+
+impl InvocationFilter {
+    /// Whether a list by this filter would have the record in it.
+    pub fn holds(&self, call: &Invocation) -> bool {
+        let all = [
+            self.namespace.as_ref().is_none_or(|namespace| *namespace == call.function.namespace),
+            self.function.as_ref().is_none_or(|function| *function == call.function.name),
+            self.states.is_empty() || self.states.contains(&call.state()),
+            self.version.is_none_or(|version| version == call.version),
+            self.caller.as_deref().is_none_or(|caller| *caller == *call.caller),
+            self.source.is_none_or(|source| source == call.source),
+            self.reason.is_none_or(|reason| call.failure.as_ref().is_some_and(|f| f.reason == reason)),
+            self.dead_letter.is_none_or(|dead| dead == call.lifecycle.dead_letter),
+            self.replay_of.is_none_or(|original| call.replay_of == Some(original)),
+            self.created_after.is_none_or(|after| call.created_at >= after),
+            self.created_before.is_none_or(|before| call.created_at < before),
+            self.start.is_none_or(|start| call.start == Some(start)),
+            self.ids.is_empty() || self.ids.contains(&call.id),
+        ];
+        all.into_iter().all(|holds| holds)
+    }
 }
 
 /// Newest first, by id. `attempts` of listed records are empty and bodies are [`crate::Body::None`].
@@ -182,6 +206,54 @@ pub struct WindowStats {
     pub p50: Option<Duration>,
     pub p99: Option<Duration>,
     pub last_call: Option<Timestamp>,
+}
+
+/// Which ended calls of a function to count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedQuery {
+    pub function: FunctionKey,
+    /// That ended at or after.
+    pub since: Timestamp,
+    /// The steps of time they are counted in, which begin at multiples of it since the epoch; not zero.
+    pub step: Duration,
+    /// Only the newest so many are looked at.
+    pub limit: u32,
+}
+
+/// Ended calls that are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedCell {
+    /// Where their step begins.
+    pub at: Timestamp,
+    pub state: State,
+    pub start: Option<StartKind>,
+    /// How long the last attempt ran, rounded to two digits.
+    pub run: Option<Duration>,
+    pub count: u64,
+    /// When the last of them ended.
+    pub last: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// In no order.
+    pub cells: Vec<EndedCell>,
+    /// The limit was reached: what ended before this was not looked at.
+    pub from: Option<Timestamp>,
+}
+
+/// Dead letters of one function with one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterGroup {
+    pub function: FunctionKey,
+    pub reason: Reason,
+    pub count: u64,
+    /// When the first and the last of them ended.
+    pub oldest: Timestamp,
+    pub newest: Timestamp,
+    /// The newest by id, and why it failed.
+    pub sample: InvocationId,
+    pub message: String,
 }
 
 /// What is kept of ended calls. Live calls and keys not expired are never touched.
@@ -290,6 +362,16 @@ pub trait InvocationStore: Debug + Send + Sync {
 
     /// Over at most the last 1,000 ended calls.
     async fn window_stats(&self, function: &FunctionKey, since: Timestamp) -> Result<WindowStats>;
+
+    /// Counts of ended calls, in steps of time.
+    async fn ended(&self, query: &EndedQuery) -> Result<Ended>;
+
+    /// Dead letters that the filter holds, by function and reason: the largest groups, at most `limit`.
+    async fn dead_letter_groups(
+        &self,
+        filter: &InvocationFilter,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterGroup>>;
 
     /// Removes ended records, their attempts, logs, and versions that nothing names any more.
     async fn retain(&self, retention: &Retention) -> Result<RetentionReport>;

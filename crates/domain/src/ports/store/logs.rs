@@ -13,6 +13,16 @@ pub struct LogQuery {
     pub since: Option<Timestamp>,
     /// The last so many, in order; at most 10,000.
     pub tail: u32,
+    /// That come before this line in the order of a function's lines: to read on backwards.
+    pub before: Option<LineKey>,
+}
+
+/// Where a line stands among those of all calls of a function: by time, call and place in the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineKey {
+    pub time: Timestamp,
+    pub invocation: InvocationId,
+    pub position: LogPosition,
 }
 
 /// Captured output, kept with the records.

@@ -16,7 +16,7 @@ pub(super) fn ready(status: ConditionStatus, reason: &str, since_ms: i64) -> Rea
         observed_generation: 0,
         since: Timestamp::from_millis(since_ms),
     };
-    Readiness { conditions: vec![condition], desired_copies: 1, ready_copies: 1 }
+    Readiness { conditions: vec![condition], desired_copies: 1, ready_copies: 1, ..Readiness::default() }
 }
 
 pub(super) async fn report(registry: &dyn FunctionRegistry, function: &Function, readiness: Readiness) {

@@ -32,6 +32,7 @@ pub async fn an_accepted_call_is_seen_at_once_with_all_it_came_with(room: &Room)
         ended_at: None,
         attempts: Vec::new(),
         logs_truncated: false,
+        start: None,
     };
     assert_eq!(room.get(new.id).await, expected);
     assert_eq!(room.store.get(InvocationId::generate()).await.expect("should be read"), None);

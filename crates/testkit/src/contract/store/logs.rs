@@ -2,7 +2,7 @@
 
 use super::{Callee, Room};
 use eventflow_domain::logs::{FunctionLogLine, LogLine, LogPosition, Stream};
-use eventflow_domain::ports::{Clock as _, LogQuery};
+use eventflow_domain::ports::{Clock as _, LineKey, LogQuery};
 use eventflow_domain::{InvocationId, Timestamp};
 use pretty_assertions::assert_eq;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub async fn lines_of_a_function_come_by_time_and_by_tail(room: &Room) {
     append(room, &callee, two, &[line(1, 1, at(2)), line(1, 2, at(3))]).await;
     append(room, &other, InvocationId::generate(), &[line(1, 1, at(2))]).await;
     let query = async |since, tail| {
-        let query = LogQuery { function: callee.key.clone(), since, tail };
+        let query = LogQuery { function: callee.key.clone(), since, tail, before: None };
         room.store.log_query(&query).await.expect("lines")
     };
     let of = |id, line| FunctionLogLine { invocation: Some(id), approximate: false, line };
@@ -71,4 +71,18 @@ pub async fn lines_of_a_function_come_by_time_and_by_tail(room: &Room) {
     assert_eq!(query(None, 100).await, all);
     assert_eq!(query(None, 2).await, all.get(2..).unwrap_or_default());
     assert_eq!(query(Some(at(2)), 100).await, all.get(1..).unwrap_or_default());
+    // Backwards in pages of one: each line once, whatever their times.
+    append(room, &callee, two, &[line(2, 1, at(3)), line(2, 2, at(3))]).await;
+    let (mut before, mut read) = (None, Vec::new());
+    loop {
+        let query = LogQuery { function: callee.key.clone(), since: Some(at(2)), tail: 1, before };
+        let page = room.store.log_query(&query).await.expect("lines");
+        let Some(found) = page.first() else { break };
+        let invocation = found.invocation.expect("of a call");
+        before = Some(LineKey { time: found.line.time, invocation, position: found.line.position });
+        read.push((invocation, found.line.position.to_string()));
+    }
+    let expected =
+        [(one, "1:2"), (two, "2:2"), (two, "2:1"), (two, "1:2"), (two, "1:1")].map(|(id, at)| (id, at.to_owned()));
+    assert_eq!(read, expected);
 }

@@ -3,7 +3,10 @@
 use super::{Callee, Room, failed, worker};
 use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::{Lifecycle, Verdict};
-use eventflow_domain::ports::{Clock as _, InvocationFilter, NewInvocation, QueueStats, Start};
+use eventflow_domain::ports::{
+    Clock as _, DeadLetterGroup, Ended, EndedCell, EndedQuery, InvocationFilter, NewInvocation, QueueStats,
+    Start,
+};
 use eventflow_domain::{
     Attempt, Body, Epoch, Invocation, InvocationId, Reason, Source, StartKind, State, VersionNumber,
 };
@@ -93,10 +96,23 @@ pub async fn each_filter_finds_what_it_names(room: &Room) {
         (InvocationFilter { dead_letter: Some(true), ..none() }, vec![bad]),
         (InvocationFilter { dead_letter: Some(false), ..none() }, vec![elsewhere_id, special, plain]),
         (InvocationFilter { start: Some(StartKind::Cold), ..none() }, vec![bad]),
-        (InvocationFilter { created_after: Some(middle), ..none() }, vec![bad]),
+        (InvocationFilter { ids: vec![plain, bad, original], ..none() }, vec![bad, plain]),
+        (
+            InvocationFilter {
+                ids: vec![plain, bad, elsewhere_id],
+                dead_letter: Some(true),
+                namespace: Some(key.namespace.clone()),
+                ..none()
+            },
+            vec![bad],
+        ),
+        (InvocationFilter { created_after: Some(middle), ..none() }, vec![bad, elsewhere_id]),
         (InvocationFilter { created_before: Some(middle), ..none() }, vec![special, plain]),
     ] {
         assert_eq!(found(room, &filter).await, expected, "{filter:?}");
+        for id in [bad, elsewhere_id, special, plain] {
+            assert_eq!(filter.holds(&room.get(id).await), expected.contains(&id), "{filter:?} of {id}");
+        }
     }
 }
 
@@ -147,6 +163,97 @@ pub async fn window_stats_tell_of_the_last_calls(room: &Room) {
     assert_eq!((none.calls, none.p50, none.last_call), (0, None, None));
 }
 
+pub async fn ended_calls_are_counted_in_steps_of_time(room: &Room) {
+    const STEP: Duration = Duration::from_secs(10);
+    let (callee, other) = (Callee::new("f"), Callee::new("g"));
+    // To the beginning of a step.
+    let into = Duration::from_micros((room.clock.now().as_micros() % 10_000_000) as u64);
+    room.clock.advance(STEP - into);
+    let first = room.clock.now();
+    let ran = async |callee: &Callee, verdict, run| {
+        let id = room.accepted(callee).await;
+        let epoch = room.claimed(id, &worker("a")).await.lifecycle.epoch;
+        let end = room.end(id, epoch, verdict);
+        room.clock.advance(run);
+        assert_eq!(room.settled(end).await.start, Some(StartKind::Cold));
+        assert_eq!(room.get(id).await.start, Some(StartKind::Cold));
+        room.clock.now()
+    };
+    let millis = Duration::from_millis;
+    ran(&callee, Verdict::Succeeded, Duration::from_micros(12_345)).await;
+    let last = ran(&callee, Verdict::Succeeded, Duration::from_micros(12_449)).await;
+    ran(&other, Verdict::Succeeded, millis(1)).await;
+    room.clock.advance(STEP);
+    let late = ran(&callee, failed(Reason::ClientError), Duration::from_secs(3)).await;
+    let waits = room.accepted(&callee).await;
+    let query = |since, limit| EndedQuery { function: callee.key.clone(), since, step: STEP, limit };
+    let ask = async |query| {
+        let mut ended = room.store.ended(&query).await.expect("counts");
+        ended.cells.sort_by_key(|cell| cell.at);
+        ended
+    };
+    let cell = |at, state, run, count, last| EndedCell {
+        at,
+        state,
+        start: Some(StartKind::Cold),
+        run: Some(run),
+        count,
+        last,
+    };
+    let old = cell(first, State::Succeeded, millis(12), 2, last);
+    let new = cell(first + STEP, State::Failed, Duration::from_secs(3), 1, late);
+    assert_eq!(ask(query(first, 100)).await, Ended { cells: vec![old, new.clone()], from: None });
+    assert_eq!(ask(query(first + STEP, 100)).await, Ended { cells: vec![new.clone()], from: None });
+    assert_eq!(ask(query(first, 1)).await, Ended { cells: vec![new], from: Some(late) });
+    // Cancelled before it started: it has no run.
+    room.store.cancel(waits).await.expect("should be cancelled");
+    let cancelled = ask(query(room.clock.now(), 100)).await;
+    let [cell] = cancelled.cells.as_slice() else { super::fail("one cell") };
+    assert_eq!((cell.state, cell.run, cell.start, cell.count), (State::Cancelled, None, None, 1));
+}
+
+pub async fn dead_letters_are_grouped_by_function_and_reason(room: &Room) {
+    let (callee, other) = (Callee::new("f"), Callee::new("g"));
+    let mut elsewhere = Callee::new("f");
+    elsewhere.key.namespace = crate::namespace("media");
+    room.ran(&callee, Verdict::Succeeded).await;
+    let first = room.ran(&callee, failed(Reason::ClientError)).await;
+    room.clock.advance(SECOND);
+    let last = room.ran(&callee, failed(Reason::ClientError)).await;
+    let large = room.ran(&callee, failed(Reason::ResultTooLarge)).await;
+    let of_other = room.ran(&other, failed(Reason::ClientError)).await;
+    let away = room.ran(&elsewhere, failed(Reason::ClientError)).await;
+    let group = |of: &[&Invocation]| {
+        let [first, .., last] = [of, of].concat()[..] else { super::fail("calls") };
+        DeadLetterGroup {
+            function: last.function.clone(),
+            reason: last.failure.as_ref().expect("a failure").reason,
+            count: of.len() as u64,
+            oldest: first.ended_at.expect("an end"),
+            newest: last.ended_at.expect("an end"),
+            sample: last.id,
+            message: "it went wrong".to_owned(),
+        }
+    };
+    let [both, large, of_other, away] =
+        [group(&[&first, &last]), group(&[&large]), group(&[&of_other]), group(&[&away])];
+    let ask = async |filter: InvocationFilter, limit| {
+        let filter = InvocationFilter { dead_letter: Some(true), ..filter };
+        room.store.dead_letter_groups(&filter, limit).await.expect("groups")
+    };
+    let all = InvocationFilter::default;
+    let groups = [both.clone(), large.clone(), of_other.clone(), away.clone()];
+    assert_eq!(ask(all(), 10).await, groups);
+    assert_eq!(ask(all(), 1).await, std::slice::from_ref(&both));
+    let here = || InvocationFilter { namespace: Some(callee.key.namespace.clone()), ..all() };
+    assert_eq!(ask(here(), 10).await, [both.clone(), large.clone(), of_other]);
+    let one = InvocationFilter { function: Some(callee.key.name.clone()), ..here() };
+    assert_eq!(ask(one, 10).await, [both, large.clone()]);
+    assert_eq!(ask(InvocationFilter { reason: Some(Reason::ResultTooLarge), ..here() }, 10).await, [large]);
+    assert!(room.store.clear_dead_letter(away.sample).await.expect("should be cleared"));
+    assert_eq!(ask(all(), 10).await.len(), 3);
+}
+
 /// A sync call that was run without an accept.
 fn ended(room: &Room, callee: &Callee) -> Invocation {
     let now = room.clock.now();
@@ -182,6 +289,7 @@ fn ended(room: &Room, callee: &Callee) -> Invocation {
         ended_at: Some(now + SECOND),
         attempts: vec![attempt],
         logs_truncated: false,
+        start: Some(StartKind::Warm),
     }
 }
 
@@ -211,6 +319,7 @@ pub async fn a_recorded_call_that_waits_is_published(room: &Room) {
     let waits = Invocation {
         lifecycle: Lifecycle::accepted(room.clock.now()),
         attempts: Vec::new(),
+        start: None,
         result: Stored::NOTHING,
         http_status: None,
         started_at: None,

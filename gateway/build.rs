@@ -1,0 +1,10 @@
+//! Embeds the UI anew when it was built anew. Makes nothing.
+
+#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
+
+fn main() {
+    let built = std::path::Path::new("../web/dist").exists();
+    // Until there is one, the folder in which it appears is looked at.
+    println!("cargo:rerun-if-changed={}", if built { "../web/dist" } else { "../web" });
+    println!("cargo:rerun-if-changed=build.rs");
+}
