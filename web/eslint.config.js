@@ -40,7 +40,7 @@ export default tseslint.config(
         },
     },
     {
-        files: ["src/features/*/pages/**", "*.{ts,js}"],
+        files: ["src/features/*/pages/**", "*.{ts,js}", "build/**", "e2e/**"],
         rules: { "no-restricted-syntax": ["error", ...always] },
     },
     {

@@ -5,6 +5,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 import { scriptBudget } from "./build/budget.ts";
+import { compressed } from "./build/compress.ts";
 
 /** The server that `npm run dev` passes API calls on to. */
 const server = process.env["EVENTFLOW_URL"] ?? "http://127.0.0.1:8080";
@@ -13,7 +14,7 @@ const server = process.env["EVENTFLOW_URL"] ?? "http://127.0.0.1:8080";
 const pass = { target: server, changeOrigin: true, headers: { origin: server }, ws: true };
 
 export default defineConfig({
-    plugins: [react(), tailwindcss(), scriptBudget({ kilobytes: 250 })],
+    plugins: [react(), tailwindcss(), scriptBudget({ kilobytes: 250 }), compressed()],
     resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
     server: {
         host: "127.0.0.1",
@@ -35,5 +36,6 @@ export default defineConfig({
         include: ["src/**/*.test.{ts,tsx}", "build/**/*.test.ts"],
         setupFiles: ["./build/test-setup.ts"],
         restoreMocks: true,
+        reporters: ["default", "./build/count.ts"],
     },
 });

@@ -135,7 +135,12 @@ impl Window {
     }
 
     /// Drops what is too old, and sums up the rest.
-    pub fn activity(&mut self, function: &FunctionKey, queue: Option<QueueStats>, now: Timestamp) -> Activity {
+    pub fn activity(
+        &mut self,
+        function: &FunctionKey,
+        queue: Option<QueueStats>,
+        now: Timestamp,
+    ) -> Activity {
         let begin = Self::begin(now);
         let kept = self.steps.split_off(&begin);
         let dropped = std::mem::replace(&mut self.steps, kept);

@@ -2,7 +2,8 @@
 
 use eventflow_domain::ports::{Apply, Precondition};
 use eventflow_domain::{
-    Error, ErrorKind, Function, FunctionUid, FunctionVersion, Manager, Readiness, Result, Timestamp, VersionNumber,
+    Error, ErrorKind, Function, FunctionUid, FunctionVersion, Manager, Readiness, Result, Timestamp,
+    VersionNumber,
 };
 use std::sync::Arc;
 

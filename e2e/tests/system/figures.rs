@@ -12,7 +12,11 @@ fn sum(list: &Value) -> u64 {
 }
 
 /// The next figures of this function that satisfy; heartbeats and others are passed over.
-async fn told(stream: &mut eventflow_e2e::rest::Stream, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+async fn told(
+    stream: &mut eventflow_e2e::rest::Stream,
+    name: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Value {
     let found = async {
         loop {
             let event = stream.value().await.expect("the stream goes on");
@@ -42,7 +46,10 @@ async fn figures_of_all_functions_go_on_in_one_stream() {
     rest.ended(&failed).await;
     let good = told(&mut stream, "a", |of| sum(&of["callsPerMinute"]) == 3).await;
     let stats = &good["stats"];
-    assert_eq!((&stats["calls"], &stats["failed"], &stats["window"]), (&json!("3"), &json!("0"), &json!("300s")));
+    assert_eq!(
+        (&stats["calls"], &stats["failed"], &stats["window"]),
+        (&json!("3"), &json!("0"), &json!("300s"))
+    );
     for key in ["p50", "p99", "lastCallTime"] {
         assert!(stats[key].is_string(), "{key} of {good}");
     }
@@ -71,7 +78,8 @@ async fn calls_over_time_are_counted_in_steps() {
         loop {
             let answer = rest.get("/v1/functions/a/metrics?window=5m&step=10s").await.json();
             let points = answer["points"].as_array().expect("points").clone();
-            let calls: u64 = points.iter().map(|p| p["calls"].as_str().unwrap().parse::<u64>().unwrap()).sum();
+            let calls: u64 =
+                points.iter().map(|p| p["calls"].as_str().unwrap().parse::<u64>().unwrap()).sum();
             // Records of sync calls are written shortly after the answer.
             if calls == 3 {
                 return (answer, points);
@@ -105,8 +113,14 @@ async fn dead_letters_are_told_in_groups_and_counted_before_they_are_redriven() 
     dead(&rest, "b").await;
     let groups = rest.get("/v1/invocations:deadLetterGroups").await.json();
     let of = |n: usize, key: &str| groups["groups"][n][key].clone();
-    assert_eq!((of(0, "function"), of(0, "reason"), of(0, "count")), (json!("a"), json!("ExitCode"), json!("2")));
-    assert_eq!((of(1, "function"), of(1, "reason"), of(1, "count")), (json!("b"), json!("Timeout"), json!("1")));
+    assert_eq!(
+        (of(0, "function"), of(0, "reason"), of(0, "count")),
+        (json!("a"), json!("ExitCode"), json!("2"))
+    );
+    assert_eq!(
+        (of(1, "function"), of(1, "reason"), of(1, "count")),
+        (json!("b"), json!("Timeout"), json!("1"))
+    );
     assert_eq!((of(0, "sampleId"), of(0, "namespace")), (json!(second), json!("default")));
     assert!(of(0, "sampleMessage").as_str().unwrap().contains('3'), "{groups}");
     assert!(of(0, "oldestTime").as_str() < of(0, "newestTime").as_str(), "{groups}");
@@ -118,10 +132,16 @@ async fn dead_letters_are_told_in_groups_and_counted_before_they_are_redriven() 
     assert_eq!(rest.post("/v1/invocations:redrive", &of_a).await.json()["count"], "2");
     let ticked = json!({"filter": {"ids": [first]}, "dryRun": true});
     assert_eq!(rest.post("/v1/invocations:redrive", &ticked).await.json()["count"], "1");
-    assert_eq!(rest.get("/v1/invocations?deadLetter=true").await.json()["invocations"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        rest.get("/v1/invocations?deadLetter=true").await.json()["invocations"].as_array().unwrap().len(),
+        3
+    );
     let gone = rest.post("/v1/invocations:discard", &json!({"filter": {"ids": [first]}})).await.json();
     assert_eq!(gone["count"], "1");
-    assert_eq!(rest.get("/v1/invocations:deadLetterGroups?function=a").await.json()["groups"][0]["count"], "1");
+    assert_eq!(
+        rest.get("/v1/invocations:deadLetterGroups?function=a").await.json()["groups"][0]["count"],
+        "1"
+    );
     let nonsense = rest.post("/v1/invocations:discard", &json!({"filter": {"ids": ["x"]}})).await;
     assert_eq!((nonsense.status, &nonsense.json()["errors"][0]["field"]), (400, &json!("ids")));
 }
@@ -151,7 +171,10 @@ async fn ended_calls_are_replayed_by_filter_at_a_rate() {
     // The newest first, half a second apart.
     assert_eq!(results.iter().map(|of| of.1.as_str().unwrap()).collect::<Vec<_>>(), ["2", "1", "0"]);
     assert!(results[1].0 >= 0.5 && results[2].0 >= 1.0, "{results:?}");
-    let none = rest.post("/v1/invocations:replay", &json!({"filter": {"function": "a", "state": ["QUEUED"]}, "dryRun": true}));
+    let none = rest.post(
+        "/v1/invocations:replay",
+        &json!({"filter": {"function": "a", "state": ["QUEUED"]}, "dryRun": true}),
+    );
     assert_eq!(none.await.json()["count"], "6", "only ended ones are replayed");
     assert_eq!(rest.post("/v1/invocations:replay", &json!({"rate": -1})).await.status, 400);
 }
@@ -212,8 +235,13 @@ async fn lines_of_a_whole_namespace_are_searched_and_followed() {
     rest.ended(&id).await;
     let lines = async |query: &str| -> Vec<(String, String)> {
         let text = rest.get(&format!("/v1/functions/{query}")).await.text();
-        let values = text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
-        values.map(|v| (v["function"].as_str().unwrap().to_owned(), v["text"].as_str().unwrap().to_owned())).collect()
+        let values = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        values
+            .map(|v| (v["function"].as_str().unwrap().to_owned(), v["text"].as_str().unwrap().to_owned()))
+            .collect()
     };
     let line = |function: &str, text: &str| (function.to_owned(), text.to_owned());
     assert_eq!(lines("a/logs?contains=error").await, [line("a", "an ERROR here")]);

@@ -76,7 +76,8 @@ fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
 pub(super) fn file(name: &str, encoded: Encoded, asked: &HeaderMap) -> Response {
     let tag = etag(&encoded.file.hash);
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let known = known.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
+    let known =
+        known.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
     let body = match encoded.file.bytes {
         _ if known => Bytes::new(),
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),

@@ -17,7 +17,7 @@ async fn apply_creates_with_201_a_location_and_an_etag_and_updates_with_200() {
     assert_eq!((created.header("etag"), created.header("content-type")), ("\"u-7\"", "application/json"));
     let wanted = json!({
         "name": "hello", "namespace": "default", "runtime": "PROCESS", "egress": [], "command": [], "args": [],
-        "envFrom": [], "imagePullSecrets": [], "tolerations": [], "conditions": [], "state": "READY", "version": 3,
+        "envFrom": [], "imagePullSecrets": [], "tolerations": [], "conditions": [], "copies": [], "events": [], "state": "READY", "version": 3,
         "generation": "7", "etag": "u-7",
     });
     assert_eq!(created.json(), wanted);

@@ -57,7 +57,8 @@ fn a_function_is_ready_where_any_worker_says_so_and_copies_are_summed() {
     ];
     let ready = condition(Readiness::READY, ConditionStatus::True, "Cached", 10);
     let ready = Condition { observed_generation: 20, ..ready };
-    let expected = Readiness { conditions: vec![ready], desired_copies: 8, ready_copies: 4, ..Readiness::default() };
+    let expected =
+        Readiness { conditions: vec![ready], desired_copies: 8, ready_copies: 4, ..Readiness::default() };
     assert_eq!(workers(VERSION, &rows), expected);
     let [a, _, _, d] = &rows;
     let failing = workers(VERSION, [d, a]);

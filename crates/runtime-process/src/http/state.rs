@@ -2,8 +2,8 @@
 
 use super::copy::Copy;
 use super::lease::Lease;
-use eventflow_domain::{CopyExit, FunctionVersion, Timestamp};
 use eventflow_domain::invocation::{Failure, StartKind};
+use eventflow_domain::{CopyExit, FunctionVersion, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;

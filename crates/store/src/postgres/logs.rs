@@ -6,8 +6,7 @@ use super::codes;
 use super::shared::cells::Cells;
 use super::shared::fault::Outcome;
 use super::shared::logs::{
-    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, before, read_function_line,
-    read_line,
+    Append, MOST, OF_CALL, OF_FUNCTION, REMEMBERED, SOURCE, SOURCE_PUT, before, read_function_line, read_line,
 };
 use super::tx::Tx;
 use async_trait::async_trait;

@@ -224,7 +224,10 @@ impl App {
         }
         let key = format!("payloads/{id}");
         let bytes = payload.bytes;
-        self.parts.blobs.put(&key, Box::pin(stream::once(async { Ok(bytes) })), self.config.limits.payload).await?;
+        self.parts
+            .blobs
+            .put(&key, Box::pin(stream::once(async { Ok(bytes) })), self.config.limits.payload)
+            .await?;
         Ok(Stored { body: Body::Blob(key.into()), size, content_type: payload.content_type })
     }
 

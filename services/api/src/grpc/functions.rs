@@ -270,10 +270,7 @@ impl FunctionService for Grpc {
         Ok(Response::new(Box::pin(lines)))
     }
 
-    async fn watch_stats(
-        &self,
-        request: Request<v1::WatchStatsRequest>,
-    ) -> Answer<Self::WatchStatsStream> {
+    async fn watch_stats(&self, request: Request<v1::WatchStatsRequest>) -> Answer<Self::WatchStatsStream> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let namespace = namespace_or_all(&request.namespace).map_err(to_status)?;

@@ -250,8 +250,7 @@ impl InvocationService for Grpc {
         let request = request.into_inner();
         let filter = bulk_filter(&request.namespace, request.filter).map_err(to_status)?;
         let version = version(request.version);
-        let bulk =
-            self.app.invocations_replay(&caller, filter, version, request.rate, request.dry_run).await;
+        let bulk = self.app.invocations_replay(&caller, filter, version, request.rate, request.dry_run).await;
         let bulk = bulk.map_err(to_status)?;
         Ok(Response::new(v1::ReplayInvocationsResponse {
             count: bulk.count as i64,

@@ -367,11 +367,8 @@ pub trait InvocationStore: Debug + Send + Sync {
     async fn ended(&self, query: &EndedQuery) -> Result<Ended>;
 
     /// Dead letters that the filter holds, by function and reason: the largest groups, at most `limit`.
-    async fn dead_letter_groups(
-        &self,
-        filter: &InvocationFilter,
-        limit: u32,
-    ) -> Result<Vec<DeadLetterGroup>>;
+    async fn dead_letter_groups(&self, filter: &InvocationFilter, limit: u32)
+    -> Result<Vec<DeadLetterGroup>>;
 
     /// Removes ended records, their attempts, logs, and versions that nothing names any more.
     async fn retain(&self, retention: &Retention) -> Result<RetentionReport>;

@@ -82,7 +82,7 @@ pub async fn lines_of_a_function_come_by_time_and_by_tail(room: &Room) {
         before = Some(LineKey { time: found.line.time, invocation, position: found.line.position });
         read.push((invocation, found.line.position.to_string()));
     }
-    let expected =
-        [(one, "1:2"), (two, "2:2"), (two, "2:1"), (two, "1:2"), (two, "1:1")].map(|(id, at)| (id, at.to_owned()));
+    let expected = [(one, "1:2"), (two, "2:2"), (two, "2:1"), (two, "1:2"), (two, "1:1")]
+        .map(|(id, at)| (id, at.to_owned()));
     assert_eq!(read, expected);
 }

@@ -206,6 +206,7 @@ pub async fn ended_calls_are_counted_in_steps_of_time(room: &Room) {
     assert_eq!(ask(query(first + STEP, 100)).await, Ended { cells: vec![new.clone()], from: None });
     assert_eq!(ask(query(first, 1)).await, Ended { cells: vec![new], from: Some(late) });
     // Cancelled before it started: it has no run.
+    room.clock.advance(SECOND);
     room.store.cancel(waits).await.expect("should be cancelled");
     let cancelled = ask(query(room.clock.now(), 100)).await;
     let [cell] = cancelled.cells.as_slice() else { super::fail("one cell") };

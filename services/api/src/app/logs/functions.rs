@@ -264,7 +264,11 @@ impl<'a> Heard<'a> {
             let live = if let Some(namespace) = self.namespace.clone() {
                 // Of nothing there is never a next.
                 let next = async {
-                    if self.live.is_empty() { futures::future::pending().await } else { self.live.next().await }
+                    if self.live.is_empty() {
+                        futures::future::pending().await
+                    } else {
+                        self.live.next().await
+                    }
                 };
                 let Ok(next) = tokio::time::timeout(NEWCOMERS, next).await else {
                     let keys = self.app.functions_of(&namespace);
