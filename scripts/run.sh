@@ -25,12 +25,13 @@ start() {
         return
     fi
     "$ROOT/scripts/setup.sh" run
+    mkdir -p "$STATE"
+    ui
     say "building EventFlow and the examples: the first time takes some minutes"
     (cd "$ROOT" && CARGO_TARGET_DIR=$ROOT/target cargo build --locked --release --bin eventflow)
     "$ROOT/scripts/examples.sh"
     have node || say "node is missing: the example \`notes\` is there, but cannot start"
 
-    mkdir -p "$STATE"
     # In a session of its own, so that it outlives this terminal and its Ctrl-C.
     setsid "$BIN" dev --listen "$LISTEN" --data "$STATE/data" --examples "$ROOT/examples" >"$LOG" 2>&1 </dev/null &
     pid=$!
@@ -44,9 +45,18 @@ start() {
     hints "$pid"
 }
 
+# ui: makes the pages that the binary embeds, where Node is there.
+ui() {
+    say "building the web UI"
+    "$ROOT/scripts/web.sh" build >"$STATE/web.log" 2>&1 || {
+        tail -n 5 "$STATE/web.log" >&2
+        say "the web UI could not be built, and EventFlow runs without it: install Node 20.19 or newer, then make run again"
+    }
+}
+
 hints() {
     cat <<EOF
-EventFlow runs on http://$LISTEN (pid $1; make logs, make stop). Try:
+EventFlow runs on http://$LISTEN (pid $1; make logs, make stop). Open it in a browser, or try:
 
   export PATH="$ROOT/target/release:\$PATH" EVENTFLOW_URL=http://$LISTEN
   eventflow login

@@ -50,6 +50,8 @@ packages() {
             python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
             need node nodejs
             need npm npm
+            # The browser of the tests of the UI.
+            need chromium chromium
             # The server; its own scripts start it, so the distribution's service is left alone.
             ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || have postgres || missing+=(postgresql)
             need setpriv util-linux

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [kube] [scripts]   (default: all)
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [web] [kube] [scripts]   (default: all)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +10,7 @@ cd "$ROOT"
 LOGS=$STATE/test
 export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 BIN=$CARGO_TARGET_DIR/debug/eventflow
-WANTED=" ${*:-lint examples unit system cluster kube scripts} "
+WANTED=" ${*:-lint examples unit system cluster web kube scripts} "
 started_at=$SECONDS
 failed_tiers=()
 server=
@@ -143,9 +143,11 @@ if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube;
 # Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
 if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
+# A debug build of the workspace reads the UI from its folder: neither waits for the other.
+if wanted web; then background webcheck 600 scripts/web.sh check; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted kube || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted web || wanted kube || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests; then
         export XTASK=$CARGO_TARGET_DIR/debug/xtask
@@ -164,6 +166,11 @@ if wanted cluster && $built && $tools && $examples; then
     # The same tests, over a real PostgreSQL and a real nats-server.
     EVENTFLOW_BIN=$BIN EVENTFLOW_SHAPE=cluster tier cluster 1200 \
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
+fi
+if wanted web; then
+    if finish webcheck && $built; then
+        EVENTFLOW_BIN=$BIN tier web 300 scripts/web.sh e2e || true
+    fi
 fi
 if wanted scripts && $built; then
     against_a_server scripts 180 scripts/test-function.sh || true

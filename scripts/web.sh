@@ -1,62 +1,49 @@
 #!/usr/bin/env bash
-# The web UI's tasks that need more than npm. See docs/web.md.
-# Usage: scripts/web.sh gen | check | lint | test | build
-#   gen    generates web/src/api/generated from proto/
-#   check  says whether what is committed is what proto/ yields
-#   lint   check, types, ESLint and the format
-#   test   the unit tests
-#   build  web/dist
+# The web UI, by npm: scripts/web.sh build|check|e2e
+#   build  makes web/dist, which a release build of EventFlow embeds and a debug build reads
+#   check  types, lint, unit tests, and the build with its budget of script
+#   e2e    the pages in a real Chromium against the real `eventflow dev` ($EVENTFLOW_BIN); EVENTFLOW_SCREENSHOTS=1 keeps
+#          pictures in docs/screenshots
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-GENERATED=web/src/api/generated
-cd "$ROOT"
+NODE_LEAST=20.19
 
-# packages: what package-lock.json says, installed again only where it changed.
-packages() {
-    local stamp=web/node_modules/.eventflow-lock
-    cmp -s web/package-lock.json "$stamp" && return
-    have npm || die "npm is missing: install Node.js 20.19 or newer"
-    npm ci --prefix web --no-audit --no-fund --loglevel=error >&2 || die "the web UI's packages could not be installed"
-    cp web/package-lock.json "$stamp"
+# node_fits: Node is there and new enough.
+node_fits() {
+    local found
+    have node && have npm || return 1
+    found=$(node --version | tr -d v)
+    printf '%s\n' "$NODE_LEAST" "$found" | sort -CV
 }
 
-gen() {
-    packages
-    scripts/tools.sh buf
-    buf generate
+# modules: installs what package-lock.json names, where that was not done already.
+modules() {
+    node_fits || die "Node $NODE_LEAST or newer and npm are missing"
+    local done=node_modules/.package-lock.json
+    if [ ! -e "$done" ] || [ package-lock.json -nt "$done" ]; then
+        npm ci --no-audit --no-fund --loglevel=error
+        touch "$done"
+    fi
 }
 
-check() {
-    packages
-    scripts/tools.sh buf
-    local fresh
-    fresh=$(mktemp -d)
-    # shellcheck disable=SC2064  # the folder of now
-    trap "rm -rf '$fresh'" EXIT
-    # The plugin's own `out` is below the given folder.
-    buf generate -o "$fresh"
-    diff -r "$fresh/$GENERATED" "$GENERATED" >&2 ||
-        die "$GENERATED is not what proto/ yields: run scripts/web.sh gen and commit the result"
-    say "web: generated code is up to date"
-}
-
+cd "$ROOT/web"
 case ${1:-} in
-    gen) gen ;;
-    check) check ;;
-    lint)
-        check
-        npm --prefix web run --silent typecheck
-        npm --prefix web run --silent lint
-        ;;
-    test)
-        packages
-        npm --prefix web run --silent test
-        ;;
     build)
-        packages
-        npm --prefix web run --silent build
+        modules
+        npm run --silent build
         ;;
-    *) die "usage: scripts/web.sh gen|check|lint|test|build" ;;
+    check)
+        modules
+        npm run --silent typecheck
+        npm run --silent lint
+        npm run --silent test
+        npm run --silent build
+        ;;
+    e2e)
+        modules
+        npm run --silent e2e
+        ;;
+    *) die "usage: scripts/web.sh build|check|e2e" ;;
 esac
