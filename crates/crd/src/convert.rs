@@ -11,7 +11,9 @@ pub use found::{readiness, status_condition};
 pub use revision::{RevisionError, revision, runs, version};
 
 use crate::{Function, Refused, names, validate_spec};
-use eventflow_domain::{FunctionKey, FunctionUid, Timestamp, VersionNumber, Violation, function as domain};
+use eventflow_domain::{
+    FunctionKey, FunctionUid, Manager, Timestamp, VersionNumber, Violation, function as domain,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use std::sync::Arc;
 
@@ -37,13 +39,23 @@ pub fn by(metadata: &ObjectMeta) -> String {
     if let Some(caller) = metadata.annotations.as_ref().and_then(|all| all.get(names::APPLIED_BY)) {
         return caller.clone();
     }
+    spec_writer(metadata).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The field manager that wrote the spec last.
+fn spec_writer(metadata: &ObjectMeta) -> Option<String> {
     let entries = metadata.managed_fields.iter().flatten();
     let of_spec = entries.filter(|entry| {
         entry.subresource.as_deref().unwrap_or_default().is_empty()
             && entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:spec").is_some())
     });
     let newest = of_spec.max_by_key(|entry| entry.time.as_ref().map(|time| time.0));
-    newest.and_then(|entry| entry.manager.clone()).unwrap_or_else(|| "unknown".to_owned())
+    newest.and_then(|entry| entry.manager.clone())
+}
+
+/// Whose tools the declaration is written with.
+pub fn managed_by(metadata: &ObjectMeta) -> Manager {
+    spec_writer(metadata).map_or(Manager::Api, |name| Manager::of_field_manager(&name))
 }
 
 /// A Function as rooms that know no Kubernetes see it. One without a recorded version has version 0; one that the
@@ -68,6 +80,7 @@ pub fn function(object: &Function) -> Result<domain::Function, Refused> {
         spec,
         created_at,
         updated_at: changed_at(metadata).unwrap_or(created_at),
+        managed_by: managed_by(metadata),
     })
 }
 

@@ -18,8 +18,8 @@ mod status;
 mod validate;
 
 pub use convert::{
-    RevisionError, by, declare, draft, function, key, readiness, revision, runs, status_condition, uid,
-    version,
+    RevisionError, by, declare, draft, function, key, managed_by, readiness, revision, runs,
+    status_condition, uid, version,
 };
 pub use spec::{
     Backoff, EnvFromSource, Function, FunctionSpec, Mode, NameRef, PodSecurity, Probe, PullPolicy, Queue,

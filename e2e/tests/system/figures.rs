@@ -171,11 +171,9 @@ async fn ended_calls_are_replayed_by_filter_at_a_rate() {
     // The newest first, half a second apart.
     assert_eq!(results.iter().map(|of| of.1.as_str().unwrap()).collect::<Vec<_>>(), ["2", "1", "0"]);
     assert!(results[1].0 >= 0.5 && results[2].0 >= 1.0, "{results:?}");
-    let none = rest.post(
-        "/v1/invocations:replay",
-        &json!({"filter": {"function": "a", "state": ["QUEUED"]}, "dryRun": true}),
-    );
-    assert_eq!(none.await.json()["count"], "6", "only ended ones are replayed");
+    let ended = json!({"filter": {"function": "a", "state": ["QUEUED"]}, "dryRun": true});
+    let counted = rest.post("/v1/invocations:replay", &ended).await.json();
+    assert_eq!(counted["count"], "6", "only ended ones are replayed");
     assert_eq!(rest.post("/v1/invocations:replay", &json!({"rate": -1})).await.status, 400);
 }
 

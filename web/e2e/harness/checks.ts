@@ -43,7 +43,7 @@ export async function sticksOut(page: Page): Promise<string[]> {
 export async function settled(page: Page): Promise<void> {
     await page.waitForFunction(
         () =>
-            document.querySelector("main h1, main form, h1") !== null &&
-            document.querySelector('[aria-busy="true"]') === null,
+            document.querySelector("h1") !== null &&
+            document.querySelector('[role="status"][aria-label^="Loading"], [aria-busy="true"]') === null,
     );
 }

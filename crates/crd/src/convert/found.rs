@@ -14,6 +14,7 @@ pub fn readiness(status: &FunctionStatus, scale: Scale) -> Readiness {
             Scale::Auto { min, .. } => count(status.replicas).unwrap_or(min),
         },
         ready_copies: count(status.ready_replicas).unwrap_or(0),
+        ..Readiness::default()
     }
 }
 

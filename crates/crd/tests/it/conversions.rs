@@ -1,9 +1,9 @@
 use eventflow_crd::{
-    Function, FunctionSpec, FunctionStatus, Report, by, declare, function, names, revision, runs,
+    Function, FunctionSpec, FunctionStatus, Report, by, declare, function, managed_by, names, revision, runs,
 };
 use eventflow_domain::spec::Scale;
 use eventflow_domain::validate::Draft;
-use eventflow_domain::{FunctionKey, FunctionUid, FunctionVersion, Timestamp, VersionNumber};
+use eventflow_domain::{FunctionKey, FunctionUid, FunctionVersion, Manager, Timestamp, VersionNumber};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use std::sync::Arc;
@@ -106,6 +106,7 @@ fn a_version_survives_its_revision() {
 fn who_declared_is_the_named_caller_or_the_manager_of_the_spec() {
     let mut metadata = object(&json!({"image": "a"})).metadata;
     assert_eq!(by(&metadata), "unknown");
+    assert_eq!(managed_by(&metadata), Manager::Api);
     metadata.managed_fields = serde_json::from_value(json!([
         {"manager": "kubectl", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}},
         {"manager": "flux", "time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:spec": {}}},
@@ -115,6 +116,7 @@ fn who_declared_is_the_named_caller_or_the_manager_of_the_spec() {
     ]))
     .expect("entries");
     assert_eq!(by(&metadata), "flux");
+    assert_eq!(managed_by(&metadata), Manager::GitOps);
     metadata.annotations = Some([(names::APPLIED_BY.to_owned(), "ada".to_owned())].into());
     assert_eq!(by(&metadata), "ada");
 }
