@@ -1,4 +1,4 @@
-//! The web UI: files built from `web/`, embedded into the program (a debug build reads them from the folder).
+//! The web UI: files built from `web/`, embedded into the program. A debug build reads them from the folder (ADR 0016).
 //!
 //! ```text
 //!   GET /assets/app-3f9c….js   the file: named by its content, kept by browsers for a year
@@ -10,7 +10,7 @@
 mod answer;
 mod files;
 
-use files::Embedded;
+use files::Built;
 pub use files::{File, Files};
 
 use crate::problem::Problem;
@@ -25,7 +25,7 @@ use tower::service_fn;
 
 /// Serves the embedded UI, for [`crate::Deps::fallback`].
 pub fn ui() -> Router {
-    ui_of(Arc::new(Embedded))
+    ui_of(Arc::new(Built))
 }
 
 /// Serves these files as the UI.

@@ -4,6 +4,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { launch, picture, visit } from "./harness/browser.ts";
+import { settled } from "./harness/checks.ts";
 import { Server } from "./harness/server.ts";
 
 let server: Server;
@@ -130,7 +131,7 @@ test("what functions and callers wrote is text everywhere, and never code", asyn
         "/login?next=//evil.example",
     ]) {
         await page.goto(path);
-        await page.waitForLoadState("networkidle", { timeout: 3_000 }).catch(() => undefined);
+        await settled(page);
         const scripts = await page.evaluate(() => document.querySelectorAll("body script").length);
         expect(scripts, path).toBe(0);
     }

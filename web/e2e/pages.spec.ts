@@ -78,11 +78,13 @@ test.each(PAGES)("%s is accessible, keeps to its policy and has a title", async 
     await context.close();
 });
 
+const PICTURED_ON_A_PHONE = new Set(["dashboard", "function-overview", "invocation-dead"]);
+
 test.each(PAGES)("%s fits a phone without scrolling sideways", async (name, path) => {
     const { page, context, troubles } = await visit(browser, server, { viewport: PHONE });
     await page.goto(path());
     await settled(page);
-    await picture(page, `phone-${name}`);
+    if (PICTURED_ON_A_PHONE.has(name)) await picture(page, `phone-${name}`);
     expect(await sticksOut(page)).toEqual([]);
     expect(troubles.found).toEqual([]);
     await context.close();

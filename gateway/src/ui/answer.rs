@@ -7,7 +7,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 pub(super) const INDEX: &str = "index.html";
 
@@ -74,7 +73,8 @@ fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
 }
 
 pub(super) fn file(name: &str, encoded: Encoded, asked: &HeaderMap) -> Response {
-    let tag = etag(&encoded.file.hash);
+    // Strong: of the very bytes that are sent, compressed ones too.
+    let tag = format!("\"{}\"", encoded.file.tag);
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let known =
         known.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
@@ -117,17 +117,6 @@ fn respond(status: StatusCode, name: &str, body: Bytes) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// Strong: of the very bytes that are sent, compressed ones too.
-fn etag(hash: &[u8; 32]) -> String {
-    let mut tag = String::with_capacity(34);
-    tag.push('"');
-    for byte in &hash[..16] {
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag.push('"');
-    tag
 }
 
 fn content_type(name: &str) -> &'static str {
