@@ -21,18 +21,19 @@ type LogLinesProps = {
     ref: Ref<LinesHandle>;
 };
 
-/** Height of a row in the unit of the page's text, so that it grows with it. */
+/** Height of a row in the unit of the page's text, so that it grows with it; with a link in it 24 pixels at least. */
 const ROW_REM = 1.36;
+const LINK_ROW_REM = 1.6;
 
-function rowHeight(): number {
-    return Math.round(ROW_REM * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 15));
+function rowHeight(rem: number): number {
+    return Math.round(rem * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 15));
 }
 
 /** The lines in sight, and only these, in a frame that scrolls through all of them. */
 export function LogLines(props: LogLinesProps) {
     const { buffer, first, end, follow, onFollow, wrap, columns, query, current, label, ref } = props;
     const frame = useRef<HTMLDivElement>(null);
-    const [height] = useState(rowHeight);
+    const [height] = useState(() => rowHeight(columns.callPath ? LINK_ROW_REM : ROW_REM));
     const getItemKey = useCallback((index: number) => first + index, [first]);
     const virtualizer = useVirtualizer<HTMLDivElement, Element>({
         count: Math.max(0, end - first),

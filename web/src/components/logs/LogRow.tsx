@@ -91,7 +91,7 @@ function CallLink({ line, path }: { line: Line; path: (line: Line) => string }) 
     return (
         <Link
             to={path(line)}
-            className="w-[8ch] underline decoration-line-strong underline-offset-2 hover:text-ink"
+            className="block w-[8ch] underline decoration-line-strong underline-offset-2 hover:text-ink"
             title={`Invocation ${line.invocation}`}
         >
             {line.invocation.slice(-8)}

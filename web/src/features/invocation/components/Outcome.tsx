@@ -25,6 +25,7 @@ export function Outcome({ call }: { call: Invocation }) {
                 </LinkButton>
                 {call.deadLetter && (
                     <LinkButton
+                        className="!whitespace-normal"
                         to={paths.deadLetters(call.namespace, {
                             function: call.function,
                             reason: call.reason,
