@@ -9,7 +9,7 @@ import { ShortId } from "@/components/calls/ShortId";
 import { StartMark } from "@/components/calls/StartMark";
 import { CopyButton } from "@/components/CopyButton";
 import { Panel } from "@/components/Page";
-import { Span, Time } from "@/components/Time";
+import { Elapsed, Span, Time } from "@/components/Time";
 import { filterToQuery, NO_FILTER } from "@/lib/calls/filter";
 import { SOURCES } from "@/lib/calls/states";
 import { traceLink } from "@/lib/calls/trace";
@@ -50,7 +50,11 @@ export function Facts({ call }: { call: Invocation }) {
                     <Span value={call.queueWait} />
                 </Fact>
                 <Fact name="Ran">
-                    <Span value={call.duration} />
+                    {call.startTime && !call.endTime ? (
+                        <Elapsed since={call.startTime} />
+                    ) : (
+                        <Span value={call.duration} />
+                    )}
                 </Fact>
                 <Fact name="Start">
                     <StartMark start={call.start} />

@@ -1,4 +1,9 @@
-import { InvocationState, type Attempt, type Invocation } from "@/api/generated/eventflow/v1/invocation_pb";
+import {
+    InvocationState,
+    StartKind,
+    type Attempt,
+    type Invocation,
+} from "@/api/generated/eventflow/v1/invocation_pb";
 import { StartMark } from "@/components/calls/StartMark";
 import { Panel } from "@/components/Page";
 import { InvocationStateBadge } from "@/components/StateBadge";
@@ -79,7 +84,7 @@ function StepDetails({ step, now }: { step: Step; now: number }) {
 function AttemptDetails({ attempt }: { attempt: Attempt }) {
     return (
         <>
-            <StartMark start={attempt.start} />
+            {attempt.start !== StartKind.UNSPECIFIED && <StartMark start={attempt.start} />}
             <span>version {attempt.version}</span>
             {attempt.exitCode !== undefined && attempt.exitCode !== 0 && (
                 <span>exit code {attempt.exitCode}</span>

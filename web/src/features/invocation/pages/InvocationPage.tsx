@@ -80,7 +80,7 @@ function Record({ call, state, refetch, title }: RecordProps) {
                     </div>
                     <CallLog call={call} />
                 </div>
-                <div className="flex min-w-0 flex-col gap-4 max-xl:-order-1">
+                <div className="flex min-w-0 flex-col gap-4">
                     <Facts call={call} />
                     {hasEnded(call.state) && <Replays call={call} />}
                 </div>
