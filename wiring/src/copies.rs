@@ -33,7 +33,11 @@ impl Copies {
                     report = waiting.recv() => report,
                     () = token.cancelled() => return,
                 };
-                let Some(report) = report else { return };
+                let Some(report) = report else {
+                    // No runtime of this process has warm copies.
+                    token.cancelled().await;
+                    return;
+                };
                 if let Err(error) = registry.report(report.uid, report.version, report.readiness).await {
                     tracing::warn!(error = %Chain(&error), "a report of a warm copy was not kept");
                 }
