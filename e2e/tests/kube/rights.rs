@@ -39,6 +39,8 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
         (operator, "patch", "functions.eventflow.io#status", "tenant"),
         (operator, "create", "controllerrevisions.apps", "tenant"),
         (operator, "get", "secrets", "tenant"),
+        (operator, "update", "leases.coordination.k8s.io/eventflow-operator", "eventflow"),
+        (operator, "patch", "secrets/eventflow-operator-tls", "eventflow"),
         (gateway, "watch", "endpointslices.discovery.k8s.io", "eventflow"),
     ];
     for (account, verb, resource, namespace) in works {
