@@ -128,11 +128,20 @@ pub(crate) struct Apply {
     /// A manifest (YAML or JSON, several documents are fine), or `-` for stdin. May be given more than once.
     #[arg(long, short, required = true)]
     pub(crate) file: Vec<PathBuf>,
-    /// Check everything, change nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Check everything, change nothing: `server` asks one; `client` checks the rules of a declaration without any;
+    /// `cluster` checks, without any, what a cluster's admission would say of the file.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "server")]
+    pub(crate) dry_run: Option<DryRun>,
     #[command(flatten)]
     pub(crate) shown: Shown,
+}
+
+/// Who checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DryRun {
+    Server,
+    Client,
+    Cluster,
 }
 
 #[derive(Debug, Args)]

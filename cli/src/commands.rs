@@ -1,5 +1,6 @@
 //! The client verbs, one file for each group.
 
+mod check;
 mod functions;
 mod init;
 mod invocations;
@@ -36,6 +37,7 @@ pub(crate) async fn run(client: &Client, command: Command) -> Result<()> {
     }
 }
 
+pub(crate) use check::check;
 pub(crate) use init::init;
 
 /// A duration of the command line, in the manifest's grammar.

@@ -11,7 +11,7 @@ mod manifest;
 mod output;
 mod render;
 
-use args::{Cli, Command};
+use args::{Cli, Command, DryRun};
 use clap::{CommandFactory as _, Parser as _};
 use exit::{Failure, Result};
 use std::process::ExitCode;
@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         Command::Dev(args) => return dev::main(&args),
         Command::Init(args) => commands::init(&args),
         Command::Completions { shell } => completions(shell),
+        Command::Apply(args) if matches!(args.dry_run, Some(DryRun::Client | DryRun::Cluster)) => {
+            commands::check(&args, &target.namespace)
+        }
         command => talk(&target, command),
     };
     let Err(failure) = ended else { return ExitCode::SUCCESS };

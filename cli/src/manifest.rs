@@ -41,7 +41,9 @@ pub(crate) struct Document {
     /// What paths in it are relative to.
     folder: PathBuf,
     /// Where it stands, for messages.
-    place: String,
+    pub(crate) place: String,
+    /// As it was written.
+    pub(crate) raw: Value,
 }
 
 /// Reads a file, or stdin for `-`.
@@ -76,10 +78,11 @@ pub(crate) fn load(path: &Path, namespace: &str) -> Result<Vec<Document>> {
         } else {
             path.display().to_string()
         };
+        let raw = document.clone();
         let function = parse(document, namespace).map_err(|problems| {
             Failure::new(Failure::DATA, format!("{place}:\n  {}", problems.join("\n  ")))
         })?;
-        functions.push(Document { function, folder: folder.to_owned(), place });
+        functions.push(Document { function, folder: folder.to_owned(), place, raw });
     }
     if functions.is_empty() {
         return Err(bad("holds no function".to_owned()));
@@ -174,7 +177,7 @@ fn flat_function(flat: &Map<String, Value>) -> Result<v1::Function, Vec<String>>
 /// Makes the document what the server can take: local code is uploaded, local programs get their full path, and
 /// the declaration's rules are checked here already.
 pub(crate) async fn resolve(client: &Client, document: Document) -> Result<v1::Function> {
-    let Document { mut function, folder, place } = document;
+    let Document { mut function, folder, place, .. } = document;
     let local = |text: &str| text.starts_with("./") || text.starts_with("../");
     if local(&function.image) {
         let path = folder.join(&function.image);

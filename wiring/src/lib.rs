@@ -4,12 +4,14 @@
 //!   eventflow dev (cli) ─┐
 //!   eventflow-api ───────┼──▶ sections (configuration) ──▶ translate ──▶ services, runtimes, gateway
 //!   eventflow-dispatcher ┘    adapters: PostgreSQL, JetStream, blobs, registry, key
+//!   eventflow-operator ────▶ its own sections ──▶ services/operator over the API server
 //! ```
 
 pub mod adapters;
 pub mod api;
 pub mod copies;
 pub mod dispatcher;
+pub mod operator;
 pub mod ranges;
 pub mod sections;
 pub mod service;

@@ -17,7 +17,7 @@ pub(super) async fn apply(client: &Client, args: Apply) -> Result<()> {
         let function = manifest::resolve(client, document).await?;
         let request = v1::ApplyFunctionRequest {
             function: Some(function),
-            dry_run: args.dry_run,
+            dry_run: args.dry_run.is_some(),
             ..v1::ApplyFunctionRequest::default()
         };
         let answer = client.functions().apply_function(request).await.map_err(client.failed())?.into_inner();
@@ -31,7 +31,7 @@ pub(super) async fn apply(client: &Client, args: Apply) -> Result<()> {
             (false, true) => "updated",
             (false, false) => "unchanged",
         };
-        let dry = if args.dry_run { " (dry run)" } else { "" };
+        let dry = if args.dry_run.is_some() { " (dry run)" } else { "" };
         line(&format!(
             "function {}/{} {did}, version {}{dry}",
             function.namespace,

@@ -43,7 +43,9 @@ fn pod_spec(subject: &Subject<'_>, role: Role, installation: &Installation) -> c
     let options = &subject.spec.pod;
     let profile = security::profile(subject.spec, installation);
     let restricted = profile == PodSecurity::Restricted;
-    let secrets = options.image_pull_secrets.iter();
+    // A list without repetitions, or the API server does not take it.
+    let unique: std::collections::BTreeSet<_> = options.image_pull_secrets.iter().collect();
+    let secrets = unique.into_iter();
     let secrets =
         secrets.map(|name| core::LocalObjectReference { name: name.to_string() }).collect::<Vec<_>>();
     let tolerations = options.tolerations.iter().map(toleration).collect::<Vec<_>>();

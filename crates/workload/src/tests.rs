@@ -47,7 +47,7 @@ fn http() -> Draft {
         env_from: vec![DraftEnvFrom { secret: Some("keys".to_owned()), config: None }],
         probe_path: Some("/ready".to_owned()),
         labels: [("team".to_owned(), "media".to_owned())].into(),
-        image_pull_secrets: vec!["registry".to_owned()],
+        image_pull_secrets: vec!["registry".to_owned(), "registry".to_owned()],
         ..Draft::default()
     }
 }

@@ -2,7 +2,8 @@ use super::{quoted_after, read, rows, sources};
 use std::collections::BTreeSet;
 
 /// How rooms that report a function's readiness name their reasons.
-const NAMED_BY: [(&str, &[&str]); 4] = [
+const NAMED_BY: [(&str, &[&str]); 5] = [
+    ("services/operator/src", &[": Reason ="]),
     (
         "crates/runtime-wasm/src",
         &["Refusal::code(", "Refusal::of(", "Refusal::transient(", "Self::code(", "ConditionStatus::True,"],

@@ -65,7 +65,7 @@ pub struct Proxied {
 const RELAY_LOOKS: Duration = Duration::from_secs(1);
 
 /// Reasons of the condition `Ready=False` for which a function cannot run at all. Any other lets calls wait.
-const INVALID: [&str; 10] = [
+const INVALID: [&str; 11] = [
     "ArtifactNotFound",
     "CodeTooLarge",
     "CompileFailed",
@@ -73,6 +73,7 @@ const INVALID: [&str; 10] = [
     "ImageNotSupported",
     "ImportMissing",
     "InvalidCode",
+    "InvalidSpec",
     "LeanAbi",
     "ModeMismatch",
     "NothingToRun",
