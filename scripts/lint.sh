@@ -13,3 +13,4 @@ xtask check
 xtask codegen --check
 scripts/tools.sh buf
 buf lint
+scripts/web.sh drift

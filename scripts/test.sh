@@ -169,7 +169,7 @@ if wanted cluster && $built && $tools && $examples; then
 fi
 if wanted web; then
     if finish webcheck && $built; then
-        EVENTFLOW_BIN=$BIN tier web 300 scripts/web.sh e2e || true
+        EVENTFLOW_BIN=$BIN tier web 900 scripts/web.sh e2e || true
     fi
 fi
 if wanted scripts && $built; then

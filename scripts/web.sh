@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# The web UI, by npm: scripts/web.sh build|check|e2e
+# The web UI, by npm: scripts/web.sh gen|drift|build|check|e2e
+#   gen    generates web/src/api/generated from proto/
+#   drift  says whether what is committed there is what proto/ yields
 #   build  makes web/dist, which a release build of EventFlow embeds and a debug build reads
 #   check  types, lint, unit tests, and the build with its budget of script
 #   e2e    the pages in a real Chromium against the real `eventflow dev` ($EVENTFLOW_BIN); EVENTFLOW_SCREENSHOTS=1 keeps
@@ -28,8 +30,28 @@ modules() {
     fi
 }
 
+GENERATED=web/src/api/generated
+
+# drift: generates into a fresh folder and compares.
+drift() {
+    local fresh
+    fresh=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now
+    trap "rm -rf '$fresh'" EXIT
+    buf generate -o "$fresh"
+    diff -r "$fresh/$GENERATED" "$GENERATED" >&2 ||
+        die "$GENERATED is not what proto/ yields: run scripts/web.sh gen and commit the result"
+    say "web: generated code is up to date"
+}
+
 cd "$ROOT/web"
 case ${1:-} in
+    gen | drift)
+        modules
+        cd "$ROOT"
+        scripts/tools.sh buf
+        if [ "$1" = gen ]; then buf generate; else drift; fi
+        ;;
     build)
         modules
         npm run --silent build
@@ -45,5 +67,5 @@ case ${1:-} in
         modules
         npm run --silent e2e
         ;;
-    *) die "usage: scripts/web.sh build|check|e2e" ;;
+    *) die "usage: scripts/web.sh gen|drift|build|check|e2e" ;;
 esac

@@ -4,6 +4,7 @@ import { useFunctions } from "@/api/useFunctions";
 import { ALL_NAMESPACES } from "@/paths";
 
 import { AuthService } from "./generated/eventflow/v1/auth_service_pb";
+import { SystemService } from "./generated/eventflow/v1/system_service_pb";
 
 const ROLES = ["viewer", "invoker", "developer", "admin"] as const;
 export type Role = (typeof ROLES)[number];
@@ -16,7 +17,6 @@ export function useAccess() {
         known: data !== undefined,
         error,
         subject: data?.subject ?? "",
-        namespaces: grants.map((grant) => grant.namespace).filter((namespace) => namespace !== ""),
         everywhere: grants.some((grant) => grant.namespace === ""),
         /** Why the caller may not do in this namespace what needs the role; undefined where it is allowed or not known. */
         missing: (role: Role, namespace: string): string | undefined => {
@@ -33,9 +33,11 @@ export function useAccess() {
     };
 }
 
-/** Namespaces that are known: of grants, of functions, and `default`. */
+/** Namespaces that the caller may look into: those with functions, also ones that came since, those granted, `default`. */
 export function useNamespaces(): string[] {
-    const { namespaces } = useAccess();
+    const { data } = useQuery(SystemService.method.listNamespaces, {}, { staleTime: 60_000 });
     const { functions } = useFunctions(ALL_NAMESPACES);
-    return [...new Set(["default", ...namespaces, ...functions.map((each) => each.namespace)])].sort();
+    return [
+        ...new Set([...(data?.namespaces ?? ["default"]), ...functions.map((each) => each.namespace)]),
+    ].sort();
 }

@@ -13,7 +13,43 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file eventflow/v1/system_service.proto.
  */
 export const file_eventflow_v1_system_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFldmVudGZsb3cvdjEvc3lzdGVtX3NlcnZpY2UucHJvdG8SDGV2ZW50Zmxvdy52MSIWChRHZXRTZXJ2ZXJJbmZvUmVxdWVzdCK9AQoVR2V0U2VydmVySW5mb1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFc2hhcGUYAiABKAkSJwoIcnVudGltZXMYAyADKA4yFS5ldmVudGZsb3cudjEuUnVudGltZRISCgp0cmFjZV9saW5rGAQgASgJEhUKDXBheWxvYWRfbGltaXQYBSABKAMSFgoOYXJ0aWZhY3RfbGltaXQYBiABKAMSGAoQbWF4X3dhaXRfc2Vjb25kcxgHIAEoAzJ9Cg1TeXN0ZW1TZXJ2aWNlEmwKDUdldFNlcnZlckluZm8SIi5ldmVudGZsb3cudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaIy5ldmVudGZsb3cudjEuR2V0U2VydmVySW5mb1Jlc3BvbnNlIhKC0+STAgwSCi92MS9zZXJ2ZXJiBnByb3RvMw", [file_eventflow_v1_function, file_google_api_annotations]);
+  fileDesc("CiFldmVudGZsb3cvdjEvc3lzdGVtX3NlcnZpY2UucHJvdG8SDGV2ZW50Zmxvdy52MSIXChVMaXN0TmFtZXNwYWNlc1JlcXVlc3QiLAoWTGlzdE5hbWVzcGFjZXNSZXNwb25zZRISCgpuYW1lc3BhY2VzGAEgAygJIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0Ir0BChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRINCgVzaGFwZRgCIAEoCRInCghydW50aW1lcxgDIAMoDjIVLmV2ZW50Zmxvdy52MS5SdW50aW1lEhIKCnRyYWNlX2xpbmsYBCABKAkSFQoNcGF5bG9hZF9saW1pdBgFIAEoAxIWCg5hcnRpZmFjdF9saW1pdBgGIAEoAxIYChBtYXhfd2FpdF9zZWNvbmRzGAcgASgDMvIBCg1TeXN0ZW1TZXJ2aWNlEmwKDUdldFNlcnZlckluZm8SIi5ldmVudGZsb3cudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaIy5ldmVudGZsb3cudjEuR2V0U2VydmVySW5mb1Jlc3BvbnNlIhKC0+STAgwSCi92MS9zZXJ2ZXIScwoOTGlzdE5hbWVzcGFjZXMSIy5ldmVudGZsb3cudjEuTGlzdE5hbWVzcGFjZXNSZXF1ZXN0GiQuZXZlbnRmbG93LnYxLkxpc3ROYW1lc3BhY2VzUmVzcG9uc2UiFoLT5JMCEBIOL3YxL25hbWVzcGFjZXNiBnByb3RvMw", [file_eventflow_v1_function, file_google_api_annotations]);
+
+/**
+ * Request of ListNamespaces.
+ *
+ * @generated from message eventflow.v1.ListNamespacesRequest
+ */
+export type ListNamespacesRequest = Message<"eventflow.v1.ListNamespacesRequest"> & {
+};
+
+/**
+ * Describes the message eventflow.v1.ListNamespacesRequest.
+ * Use `create(ListNamespacesRequestSchema)` to create a new message.
+ */
+export const ListNamespacesRequestSchema: GenMessage<ListNamespacesRequest> = /*@__PURE__*/
+  messageDesc(file_eventflow_v1_system_service, 0);
+
+/**
+ * Response of ListNamespaces.
+ *
+ * @generated from message eventflow.v1.ListNamespacesResponse
+ */
+export type ListNamespacesResponse = Message<"eventflow.v1.ListNamespacesResponse"> & {
+  /**
+   * Their names, in order.
+   *
+   * @generated from field: repeated string namespaces = 1;
+   */
+  namespaces: string[];
+};
+
+/**
+ * Describes the message eventflow.v1.ListNamespacesResponse.
+ * Use `create(ListNamespacesResponseSchema)` to create a new message.
+ */
+export const ListNamespacesResponseSchema: GenMessage<ListNamespacesResponse> = /*@__PURE__*/
+  messageDesc(file_eventflow_v1_system_service, 1);
 
 /**
  * Request of GetServerInfo.
@@ -28,7 +64,7 @@ export type GetServerInfoRequest = Message<"eventflow.v1.GetServerInfoRequest"> 
  * Use `create(GetServerInfoRequestSchema)` to create a new message.
  */
 export const GetServerInfoRequestSchema: GenMessage<GetServerInfoRequest> = /*@__PURE__*/
-  messageDesc(file_eventflow_v1_system_service, 0);
+  messageDesc(file_eventflow_v1_system_service, 2);
 
 /**
  * Response of GetServerInfo.
@@ -92,7 +128,7 @@ export type GetServerInfoResponse = Message<"eventflow.v1.GetServerInfoResponse"
  * Use `create(GetServerInfoResponseSchema)` to create a new message.
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
-  messageDesc(file_eventflow_v1_system_service, 1);
+  messageDesc(file_eventflow_v1_system_service, 3);
 
 /**
  * Tells what this installation is.
@@ -109,6 +145,17 @@ export const SystemService: GenService<{
     methodKind: "unary";
     input: typeof GetServerInfoRequestSchema;
     output: typeof GetServerInfoResponseSchema;
+  },
+  /**
+   * Lists the namespaces in which the caller may see something: those that hold functions, those that the caller has a
+   * role in, and `default`.
+   *
+   * @generated from rpc eventflow.v1.SystemService.ListNamespaces
+   */
+  listNamespaces: {
+    methodKind: "unary";
+    input: typeof ListNamespacesRequestSchema;
+    output: typeof ListNamespacesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_eventflow_v1_system_service, 0);
