@@ -114,6 +114,9 @@ test("the server's refusals stand at their fields, also in folded parts and rows
             .find((each) => each.endsWith("-error"));
         return page.locator(`[id="${id}"]`).textContent();
     };
+    await expect
+        .poll(async () => page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid"))
+        .toBe("true");
     expect(await error("Name"), "a bad name is said before all else").toContain(
         "Must contain lower-case letters",
     );
@@ -123,7 +126,8 @@ test("the server's refusals stand at their fields, also in folded parts and rows
     expect(await error("Timeout")).toContain("Must be a duration");
     expect(await error("Variable 1: name")).toContain("EventFlow sets itself");
     expect(await error("Attempts in all")).toContain("Must be from 1 to 100");
-    expect(await page.getByLabel("Attempts in all").isVisible(), "its part is unfolded").toBe(true);
+    // Its part is unfolded.
+    await page.getByLabel("Attempts in all").waitFor();
     expect(await page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid")).toBeNull();
     expect(await accessibility(page)).toEqual([]);
     await context.close();
