@@ -5,7 +5,7 @@ import { paths } from "@/paths";
 
 export function NotFoundPage() {
     return (
-        <Page title="Not found" heading={<span />}>
+        <Page title="Not found">
             <EmptyState title="There is no such page">
                 <p>The address is wrong, or it belongs to a newer version of EventFlow.</p>
                 <LinkButton to={paths.home()} kind="primary">

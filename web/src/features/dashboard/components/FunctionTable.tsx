@@ -69,7 +69,7 @@ function FunctionRow({ row, showNamespace }: { row: Row; showNamespace: boolean 
     );
     return (
         <tr>
-            <Td className="max-w-72">
+            <Td className="max-w-52 2xl:max-w-96">
                 <Link
                     to={paths.function(value.namespace, value.name)}
                     className="block truncate font-medium text-ink hover:text-accent hover:underline"

@@ -31,7 +31,7 @@ export function Outcome({ call }: { call: Invocation }) {
                             reason: call.reason,
                         })}
                     >
-                        It is a dead letter: redrive or discard it
+                        Redrive or discard it
                     </LinkButton>
                 )}
             </span>
