@@ -65,7 +65,9 @@ const PAGES: [string, () => string][] = [
     ["not-found", () => "/n/default/nowhere"],
 ];
 
-test.each(PAGES)("%s is accessible, keeps to its policy and has a title", async (name, path) => {
+const PICTURED_ON_A_PHONE = new Set(["dashboard", "function-overview", "invocation-dead"]);
+
+test.each(PAGES)("%s is accessible, keeps to its policy, and fits a phone", async (name, path) => {
     const { page, context, troubles } = await visit(browser, server, { viewport: DESKTOP });
     await page.goto(path());
     await settled(page);
@@ -74,18 +76,10 @@ test.each(PAGES)("%s is accessible, keeps to its policy and has a title", async 
     expect(await page.getByRole("heading", { level: 1 }).count()).toBe(1);
     expect(await page.title()).toMatch(/EventFlow/);
     expect(await sticksOut(page)).toEqual([]);
-    expect(troubles.found).toEqual([]);
-    await context.close();
-});
-
-const PICTURED_ON_A_PHONE = new Set(["dashboard", "function-overview", "invocation-dead"]);
-
-test.each(PAGES)("%s fits a phone without scrolling sideways", async (name, path) => {
-    const { page, context, troubles } = await visit(browser, server, { viewport: PHONE });
-    await page.goto(path());
+    await page.setViewportSize(PHONE);
     await settled(page);
     if (PICTURED_ON_A_PHONE.has(name)) await picture(page, `phone-${name}`);
-    expect(await sticksOut(page)).toEqual([]);
+    expect(await sticksOut(page), "on a phone").toEqual([]);
     expect(troubles.found).toEqual([]);
     await context.close();
 });

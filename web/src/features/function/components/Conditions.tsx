@@ -16,9 +16,11 @@ export function Conditions({ value }: { value: EventFlowFunction }) {
                         <span className="flex flex-wrap items-center gap-2">
                             <Badge
                                 text={
-                                    condition.type === "Degraded" && condition.status === "False"
-                                        ? "Healthy"
-                                        : condition.type
+                                    condition.status !== "False"
+                                        ? condition.type
+                                        : condition.type === "Degraded"
+                                          ? "Healthy"
+                                          : `Not ${condition.type.toLowerCase()}`
                                 }
                                 tone={
                                     isTrouble(condition)
