@@ -53,7 +53,7 @@ test("the record of a failed call tells each attempt, why it failed, and what it
     expect(await timeline.getByText("cold", { exact: true }).count()).toBe(2);
     expect(await timeline.getByText("exit code 3").count()).toBe(2);
     expect(await timeline.getByText("Wait to retry").count()).toBe(1);
-    await page.getByText("It is a dead letter").waitFor();
+    await page.getByText("Redrive or discard it").waitFor();
     await page
         .getByRole("region", { name: "Payload", exact: true })
         .first()
