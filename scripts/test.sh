@@ -144,7 +144,7 @@ if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube;
 if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
 # A debug build of the workspace reads the UI from its folder: neither waits for the other.
-if wanted web; then background webcheck 600 scripts/web.sh check; fi
+if wanted web; then background webcheck 900 scripts/web.sh check; fi
 
 built=true
 if wanted unit || wanted system || wanted cluster || wanted web || wanted kube || wanted scripts; then
