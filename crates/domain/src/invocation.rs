@@ -48,6 +48,30 @@ pub struct Content {
     pub content_type: Option<Arc<str>>,
 }
 
+/// JSON is looked for in results up to this size: a parse costs about a millisecond per MiB.
+const SNIFF: usize = 1 << 20;
+
+impl Content {
+    /// A result whose code said nothing of its type: `application/json` for a JSON document, `text/plain` for UTF-8,
+    /// `application/octet-stream` for the rest; none where there are no bytes.
+    pub fn guessed(bytes: Bytes) -> Self {
+        let content_type = match bytes.first() {
+            None => None,
+            Some(_) if is_json(&bytes) => Some("application/json"),
+            Some(_) if std::str::from_utf8(&bytes).is_ok() => Some("text/plain; charset=utf-8"),
+            Some(_) => Some("application/octet-stream"),
+        };
+        Self { bytes, content_type: content_type.map(Into::into) }
+    }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'['))
+        && bytes.len() <= SNIFF
+        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
 /// Where recorded bytes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
@@ -106,6 +130,8 @@ pub enum Reason {
     ConfigNotFound,
     /// The worker was lost: its lease ran out or its process ended.
     Lost,
+    /// The cluster took the pod away: eviction, preemption, a node that is gone. No fault of the function.
+    Evicted,
     /// It waited longer than `queue.maxAge`.
     Expired,
     FunctionDeleted,
@@ -116,7 +142,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ExitCode,
         Self::Signal,
         Self::Timeout,
@@ -131,6 +157,7 @@ impl Reason {
         Self::StartDeadline,
         Self::ConfigNotFound,
         Self::Lost,
+        Self::Evicted,
         Self::Expired,
         Self::FunctionDeleted,
         Self::Cancelled,
@@ -154,6 +181,7 @@ impl Reason {
             Self::StartDeadline => "StartDeadline",
             Self::ConfigNotFound => "ConfigNotFound",
             Self::Lost => "Lost",
+            Self::Evicted => "Evicted",
             Self::Expired => "Expired",
             Self::FunctionDeleted => "FunctionDeleted",
             Self::Cancelled => "Cancelled",
@@ -164,6 +192,12 @@ impl Reason {
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
+    /// Whether the installation failed, not the function: such an attempt does not count against `maxAttempts`, but
+    /// against the bound of lost ones.
+    pub fn is_infrastructure(self) -> bool {
+        matches!(self, Self::Lost | Self::Evicted)
     }
 
     /// Whether another attempt may help, where the function asks for retries.

@@ -119,6 +119,8 @@ pub enum Event {
     Settle { epoch: Epoch, verdict: Verdict, jitter: u16 },
     /// The lease of `epoch` ran out, or its owner is known to be dead.
     LeaseLost { epoch: Epoch },
+    /// Its owner is gone, but what it had started still runs elsewhere: another worker takes over the same attempt.
+    Adopt { epoch: Epoch },
     /// A caller asks for its end.
     Cancel,
     /// It waited longer than its queue allows.
@@ -139,6 +141,8 @@ pub struct Policy {
 pub enum Effect {
     /// Record the start of this attempt.
     OpenAttempt { number: u32, epoch: Epoch },
+    /// The running attempt goes on under another worker and a new epoch.
+    ResumeAttempt { epoch: Epoch },
     /// Record the end of the running attempt.
     CloseAttempt { outcome: State, failure: Option<Failure> },
     /// Write an outbox row that becomes due at `at`.
@@ -187,6 +191,10 @@ pub fn step(life: Lifecycle, event: Event, policy: &Policy, now: Timestamp) -> S
                 now,
             ))
         }
+        Event::Adopt { epoch } => {
+            fence(&life, epoch)?;
+            Ok(adopt(life))
+        }
         Event::Cancel => Ok(cancel(life)),
         Event::Expire => match life.state {
             State::Queued | State::Retrying => Ok(finish(
@@ -233,6 +241,11 @@ fn claim(mut life: Lifecycle, now: Timestamp) -> Stepped {
     }
 }
 
+fn adopt(mut life: Lifecycle) -> Next {
+    life.epoch = life.epoch.next();
+    (life, vec![Effect::ResumeAttempt { epoch: life.epoch }])
+}
+
 fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: Timestamp) -> Next {
     let close = |outcome, failure| Effect::CloseAttempt { outcome, failure };
     match verdict {
@@ -250,6 +263,7 @@ fn settle(life: Lifecycle, verdict: Verdict, jitter: u16, policy: &Policy, now: 
         Verdict::Released => {
             lost(life, Failure::new(Reason::Lost, "given back by a worker that was stopping"), policy, now)
         }
+        Verdict::Failed(failure) if failure.reason.is_infrastructure() => lost(life, failure, policy, now),
         Verdict::Failed(failure) => {
             // Lost attempts have a bound of their own.
             let failed = life.attempts.saturating_sub(life.lost);

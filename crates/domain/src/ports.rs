@@ -16,10 +16,12 @@ pub use clock::Clock;
 pub use invoker::{CallBody, Invoker, ProxyCall, SyncAnswer, SyncCall};
 pub use peers::{Peer, Peers};
 pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
-pub use runtime::{Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport, Upgraded};
+pub use runtime::{
+    Call, Duplex, HttpRequest, HttpResponse, LogSink, Ran, Run, Runtime, RuntimeReport, Upgraded,
+};
 pub use store::{
     Accepted, Claim, ClaimRequest, ConfigData, ConfigEntry, ConfigKind, ConfigStore, DeadLetterGroup, Ended,
-    EndedCell, EndedQuery, FunctionNews, FunctionPage, FunctionRow, FunctionStore, IdempotencyKey,
+    EndedCell, EndedQuery, Expired, FunctionNews, FunctionPage, FunctionRow, FunctionStore, IdempotencyKey,
     InvocationFilter, InvocationPage, InvocationStore, Lease, LineKey, LogQuery, LogStore, NewInvocation,
     OutboxRow, QueueStats, ReadinessReport, ReadinessRow, Renewal, Retention, RetentionReport, Settled,
     Settlement, SharedFunctionStore, SlotStore, SlotWant, Start, Store, Swept, WindowStats,

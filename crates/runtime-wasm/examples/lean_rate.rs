@@ -136,6 +136,7 @@ impl Ours {
                 trace,
                 timeout: Duration::from_secs(30),
                 start_deadline: Duration::from_secs(30),
+                adopted: false,
             };
             let ran = self.runtime.run(call, Arc::clone(&logs)).await;
             assert_eq!(ran.output.expect("an output").content.bytes.len(), PAYLOAD.len());

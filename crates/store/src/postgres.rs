@@ -29,7 +29,7 @@ mod worker;
 use crate::shared::fault::{Fault, Outcome};
 use crate::shared::{self, codes};
 use eventflow_domain::ports::Clock;
-use eventflow_domain::{Error, Result};
+use eventflow_domain::{Error, Result, Timestamp};
 use futures::future::{BoxFuture, join_all};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::sync::Arc;
@@ -45,6 +45,16 @@ pub enum TimeSource {
     Database,
     /// This one, for tests that move it.
     Clock(Arc<dyn Clock>),
+}
+
+impl TimeSource {
+    /// The time now, where it is not the database's.
+    fn fixed(&self) -> Option<Timestamp> {
+        match self {
+            Self::Database => None,
+            Self::Clock(clock) => Some(clock.now()),
+        }
+    }
 }
 
 /// How the store is opened.

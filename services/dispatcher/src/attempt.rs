@@ -12,9 +12,10 @@ use crate::core::Core;
 use crate::logs::{CallLogs, Owner};
 use ::http::HeaderMap;
 use bytes::Bytes;
+use eventflow_domain::error::Chain;
 use eventflow_domain::invocation::{Content, Stored};
 use eventflow_domain::lifecycle::Verdict;
-use eventflow_domain::ports::{Call, Runtime};
+use eventflow_domain::ports::{Call, Lease, Runtime};
 use eventflow_domain::spec::Mode;
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{Failure, Invocation, Output, Reason, StartKind, Timestamp};
@@ -40,6 +41,8 @@ pub(crate) struct Work {
     /// With the attempt as the parent of what comes next.
     pub(crate) trace: TraceContext,
     pub(crate) span: Span,
+    /// Another worker started it.
+    pub(crate) adopted: bool,
 }
 
 impl Work {
@@ -72,6 +75,7 @@ impl Work {
             control: Arc::default(),
             trace,
             span,
+            adopted: false,
         }
     }
 }
@@ -137,7 +141,7 @@ pub(crate) async fn carry_out(core: &Core, work: &Work) -> Finish {
     let run = AssertUnwindSafe(run(core, work).instrument(work.span.clone())).catch_unwind();
     let outcome = tokio::select! {
         biased;
-        why = work.control.ended() => Err(why),
+        why = cut(core, work) => Err(why),
         outcome = run => Ok(outcome.unwrap_or_else(|_| {
             Outcome::failed(Failure::new(Reason::Internal, "the runtime broke while it ran the call"))
         })),
@@ -164,6 +168,30 @@ pub(crate) async fn carry_out(core: &Core, work: &Work) -> Finish {
     }
     finish.took = core.ports.clock.monotonic().saturating_sub(began);
     finish
+}
+
+/// Why the run is to end. One that outlives this process is left to whoever adopts it, before its future is dropped.
+async fn cut(core: &Core, work: &Work) -> Cut {
+    let why = work.control.ended().await;
+    if why == Cut::Cancelled {
+        return why;
+    }
+    let (id, attempt) = (work.invocation.id, work.invocation.lifecycle.attempts);
+    let left = core.ports.runtimes.iter().any(|runtime| runtime.leave(id, attempt));
+    if why == Cut::Released && left && hand_over(core, work).await {
+        return Cut::Gone;
+    }
+    why
+}
+
+/// Gives up the lease, so that another worker need not wait for its end. If that fails, it ends by itself.
+async fn hand_over(core: &Core, work: &Work) -> bool {
+    let lease = Lease { invocation: work.invocation.id, epoch: work.invocation.lifecycle.epoch };
+    let given = core.ports.store.renew(vec![lease], &core.worker, Duration::ZERO).await;
+    if let Err(error) = given {
+        tracing::warn!(error = %Chain(&error), "failed to hand a run over, another worker waits for the lease's end");
+    }
+    true
 }
 
 async fn conclude(core: &Core, work: &Work, outcome: Outcome, finish: &mut Finish) {
@@ -193,12 +221,15 @@ async fn try_run(core: &Core, work: &Work) -> Result<Outcome, Failure> {
     let code = core.codes.resolve(core, invocation.function_uid, invocation.version).await?;
     let runtime = runtime_of(core, &code)?;
     // Held until the run has ended: the payload is in memory that long.
-    let (payload, _room) = inputs::payload(core, work).await?;
+    let (payload, _room) = match work.adopted {
+        true => (Content::default(), None),
+        false => inputs::payload(core, work).await?,
+    };
     let spec = &code.version.spec;
     let (mode, longest) = (spec.mode, spec.start_deadline + spec.timeout + core.config.backstop);
-    let env = inputs::env(core, &code).await?;
+    let env = inputs::env(core, &code, runtime.resolves_env()).await?;
     let (span, trace) = run_span(work, &code);
-    let call = call(invocation, &code, env, payload, trace);
+    let call = Call { adopted: work.adopted, ..call(invocation, &code, env, payload, trace) };
     let ran = async {
         match mode {
             Mode::Job => job(runtime, call, work).await,
@@ -233,6 +264,7 @@ fn call(
         trace,
         timeout: code.version.spec.timeout,
         start_deadline: code.version.spec.start_deadline,
+        adopted: false,
     }
 }
 
@@ -243,7 +275,8 @@ pub(crate) async fn proxied(
     code: &Code,
     trace: TraceContext,
 ) -> Result<Call, Failure> {
-    let env = inputs::env(core, code).await?;
+    let declared_only = runtime_of(core, code)?.resolves_env();
+    let env = inputs::env(core, code, declared_only).await?;
     Ok(call(invocation, code, env, Content::default(), trace))
 }
 

@@ -7,6 +7,7 @@
 //!  Invoker::proxy ─────────────────────┘                runtime   ◀── leases
 //!
 //!  shares: of each function's bound, what this process may run, where there are several
+//!  adopt: a run that outlives its worker (a Job) is taken over by another one, as the same attempt
 //!  accept: a call for which a slot is free is committed as running, and skips outbox, bus and claim
 //!  beside it: sweeper (lost leases, forgotten calls, retention) · functions (prepare, delete) · logs · recorder
 //! ```
@@ -15,6 +16,7 @@
 //! calls. It is no API: who may call what was decided before.
 
 mod accept;
+mod adopt;
 mod attempt;
 mod backoff;
 mod budget;

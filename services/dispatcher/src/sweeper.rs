@@ -3,6 +3,7 @@
 
 mod blobs;
 
+use crate::adopt;
 use crate::core::Core;
 use eventflow_domain::error::Chain;
 use eventflow_domain::lifecycle::{Policy, State};
@@ -36,7 +37,7 @@ pub(crate) async fn leases(core: Arc<Core>) {
 
 /// Where the record was out of reach, or this machine asleep, leases of workers that live ran out with those of
 /// the dead. So they are renewed first, and other workers get the time to renew theirs.
-async fn look(core: &Core, last: Option<Timestamp>, others_dead: bool) -> Result<()> {
+async fn look(core: &Arc<Core>, last: Option<Timestamp>, others_dead: bool) -> Result<()> {
     let lease = core.config.lease;
     let away = last.is_none_or(|last| core.ports.clock.now().since(last) > lease / 2);
     if away {
@@ -50,11 +51,13 @@ async fn look(core: &Core, last: Option<Timestamp>, others_dead: bool) -> Result
     swept.unwrap_or_else(|_| Err(Error::unavailable("the record does not answer")))
 }
 
-async fn sweep(core: &Core, others_dead: bool) -> Result<()> {
+async fn sweep(core: &Arc<Core>, others_dead: bool) -> Result<()> {
     // What the function's retries say does not matter: a lost attempt does not count against them.
     let policy = Policy { retry: RetryPolicy::default(), max_lost: core.config.limits.max_lost };
+    // What still runs without its worker is taken over first, and what cannot be seen now is left alone.
+    let spare = adopt::adopt(core, BATCH).await?;
     loop {
-        let swept = core.ports.store.sweep(&core.worker, others_dead, policy, BATCH).await?;
+        let swept = core.ports.store.sweep(&core.worker, others_dead, policy, BATCH, &spare).await?;
         for record in &swept {
             core.ports.metrics.function(&record.function).lost();
             tracing::warn!(invocation_id = %record.invocation, state = %record.state, "the attempt was lost");

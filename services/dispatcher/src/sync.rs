@@ -6,7 +6,7 @@
 //!       │                                    └──▶ the wait runs out: Accepted, it goes on
 //!       └─ none in time: accepted as queued work
 //! ```
-//! With an Idempotency-Key the accept comes before the run.
+//! With an Idempotency-Key, and where the run outlives this process, the accept comes before the run.
 
 mod carried;
 mod record;
@@ -20,7 +20,7 @@ use crate::slots::Slot;
 use carried::Carried;
 use eventflow_domain::invocation::{Body, Invocation};
 use eventflow_domain::ports::{Accepted, NewInvocation, Start, SyncAnswer, SyncCall};
-use eventflow_domain::{Error, ErrorKind, Result};
+use eventflow_domain::{Error, ErrorKind, FunctionSpec, Mode, Result};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(crate) async fn call(core: &Arc<Core>, mut call: SyncCall) -> Result<SyncAns
     };
     let place = core.recorder.reserve(deadline).await?;
     let running = Running::new(core, call, slot, place);
-    if running.call.idempotency.is_some() {
+    if running.call.idempotency.is_some() || outlives(core, &running.call.function.spec) {
         let (carried, caller) = Carried::new(core, running);
         core.spawn("sync call", carried.accept_first());
         return caller.wait(deadline).await;
@@ -75,6 +75,11 @@ pub(crate) async fn call(core: &Arc<Core>, mut call: SyncCall) -> Result<SyncAns
     let (carried, caller) = Carried::new(core, running);
     core.spawn("sync call", carried.accept_while_running());
     caller.wait(deadline).await
+}
+
+/// A run that goes on without this process must be on record before it starts.
+fn outlives(core: &Core, spec: &FunctionSpec) -> bool {
+    spec.mode == Mode::Job && core.ports.runtime(spec.runtime).is_some_and(|runtime| runtime.may_outlive())
 }
 
 fn lost_track() -> Error {

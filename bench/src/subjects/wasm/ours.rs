@@ -56,6 +56,7 @@ impl Caller for Ours {
             trace: TraceContext::generate(),
             timeout: LONG,
             start_deadline: LONG,
+            adopted: false,
         };
         let ran = self.runtime.run(call, Arc::clone(&self.logs)).await;
         Ok(ran.output.is_some_and(|output| output.content.bytes == PAYLOAD))

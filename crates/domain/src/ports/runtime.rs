@@ -30,6 +30,17 @@ pub struct Call {
     pub timeout: Duration,
     /// For everything before the start of user code.
     pub start_deadline: Duration,
+    /// Another worker started this attempt: it is to be followed, never started again. Where nothing of it is there,
+    /// it failed as [`crate::invocation::Reason::Lost`].
+    pub adopted: bool,
+}
+
+/// What names one start of user code.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub invocation: InvocationId,
+    pub attempt: u32,
+    pub version: Arc<FunctionVersion>,
 }
 
 /// Takes what user code prints. Never blocks, bounds what it keeps.
@@ -130,6 +141,32 @@ pub trait Runtime: Debug + Send + Sync {
         request: HttpRequest,
         logs: Arc<dyn LogSink>,
     ) -> std::result::Result<HttpResponse, Failure>;
+
+    /// Whether there may be runs that [`Runtime::outlives`] speaks of.
+    fn may_outlive(&self) -> bool {
+        false
+    }
+
+    /// Whether runs of this version outlive the process that started them, so that another may adopt them.
+    fn outlives(&self, _version: &FunctionVersion) -> bool {
+        false
+    }
+
+    /// Whether anything of a run that [`Runtime::outlives`] is still there: running, or ended with its result at hand.
+    async fn is_there(&self, _run: &Run) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// The run is another worker's from now on: dropping its future ends nothing. Whether that is so; if not, nothing
+    /// is changed.
+    fn leave(&self, _invocation: InvocationId, _attempt: u32) -> bool {
+        false
+    }
+
+    /// Whether it resolves `envFrom` itself: [`Call::env`] then has the declared variables only.
+    fn resolves_env(&self) -> bool {
+        false
+    }
 
     /// Ends warm copies and forgets compiled code of a function, but for the version to keep. Calls that run end
     /// by themselves.

@@ -11,7 +11,7 @@ mod slots;
 pub use configs::{ConfigData, ConfigEntry, ConfigKind, ConfigStore};
 pub use functions::{FunctionPage, FunctionRow, FunctionStore};
 pub use invocations::{
-    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedCell, EndedQuery, IdempotencyKey,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedCell, EndedQuery, Expired, IdempotencyKey,
     InvocationFilter, InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal,
     Retention, RetentionReport, Settled, Settlement, Start, Swept, WindowStats,
 };

@@ -98,9 +98,43 @@ async fn put(
     let found = sqlx::query(GENERATION).bind(namespace).bind(name).fetch_optional(&mut tx.conn).await?;
     unchanged(row, found.map_or(Ok(0), |found| found.int(0))?, expected)?;
     together::guard(tx, row, version).await?;
-    sqlx::query(PUT)
-        .bind(namespace)
-        .bind(name)
+    row_as(tx, row, PUT).await?;
+    let last = version.map_or(row.version, |version| version.number.max(row.version));
+    sqlx::query(NUMBER).bind(namespace).bind(name).bind(last.0).execute(&mut tx.conn).await?;
+    match version {
+        Some(version) => put_version(tx, version).await,
+        None => Ok(()),
+    }
+}
+
+const KEEP_VERSION: &str = "INSERT INTO versions (uid, number, namespace, name, spec, blob, created_at, created_by) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (uid, number) DO NOTHING";
+/// Another generation of the same function may be here by now: the newer one stays.
+const MIRROR: &str = "INSERT INTO functions (namespace, name, uid, generation, version, spec, paused, deleting, created_at, \
+    updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+    ON CONFLICT (namespace, name) DO UPDATE SET uid = $3, generation = $4, version = $5, spec = $6, paused = $7, \
+    deleting = $8, created_at = $9, updated_at = $10 WHERE functions.uid <> $3 OR functions.generation <= $4";
+
+pub(super) async fn mirror(tx: &mut Tx, row: &FunctionRow, versions: &[FunctionVersion]) -> Outcome<()> {
+    let (namespace, name) = (row.key.namespace.as_str(), row.key.name.as_str());
+    sqlx::query(LOCK).bind(namespace).bind(name).execute(&mut tx.conn).await?;
+    for version in versions {
+        put_version_as(tx, version, KEEP_VERSION).await?;
+    }
+    // The same function under another name cannot be; a leftover of another cluster is.
+    let moved = "DELETE FROM functions WHERE uid = $1 AND (namespace, name) <> ($2, $3)";
+    let query = sqlx::query(moved).bind(row.uid.as_uuid()).bind(namespace).bind(name);
+    query.execute(&mut tx.conn).await?;
+    row_as(tx, row, MIRROR).await?;
+    let last = versions.iter().map(|version| version.number).max().unwrap_or_default().max(row.version);
+    sqlx::query(NUMBER).bind(namespace).bind(name).bind(last.0).execute(&mut tx.conn).await?;
+    Ok(())
+}
+
+async fn row_as(tx: &mut Tx, row: &FunctionRow, sql: &'static str) -> Outcome<()> {
+    sqlx::query(sql)
+        .bind(row.key.namespace.as_str())
+        .bind(row.key.name.as_str())
         .bind(row.uid.as_uuid())
         .bind(row.generation)
         .bind(row.version.0)
@@ -111,16 +145,15 @@ async fn put(
         .bind(row.updated_at.as_micros())
         .execute(&mut tx.conn)
         .await?;
-    let last = version.map_or(row.version, |version| version.number.max(row.version));
-    sqlx::query(NUMBER).bind(namespace).bind(name).bind(last.0).execute(&mut tx.conn).await?;
-    match version {
-        Some(version) => put_version(tx, version).await,
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 async fn put_version(tx: &mut Tx, version: &FunctionVersion) -> Outcome<()> {
-    sqlx::query(PUT_VERSION)
+    put_version_as(tx, version, PUT_VERSION).await
+}
+
+async fn put_version_as(tx: &mut Tx, version: &FunctionVersion, sql: &'static str) -> Outcome<()> {
+    sqlx::query(sql)
         .bind(version.uid.as_uuid())
         .bind(version.number.0)
         .bind(version.key.namespace.as_str())

@@ -7,9 +7,9 @@ use super::{accept, leases, list, outbox, retain, rows, stats, sweep};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, InvocationFilter, InvocationPage,
-    InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport,
-    Settled, Settlement, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, Expired, InvocationFilter,
+    InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention,
+    RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
 use std::sync::Arc;
@@ -72,6 +72,16 @@ impl InvocationStore for PostgresStore {
             .await
     }
 
+    async fn expired(&self, limit: u32) -> Result<Vec<Expired>> {
+        let now = self.options.time.fixed();
+        self.read(&self.readers, move |conn| Box::pin(sweep::expired(conn, now, limit))).await
+    }
+
+    async fn adopt(&self, lease: Lease, worker: &WorkerId, duration: Duration) -> Result<Claim> {
+        let took = self.writer.take(vec![order::adoption(lease, worker, duration)]).await?;
+        Ok(order::claimed(order::only(took)))
+    }
+
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
         let order = Order { id: settlement.invocation, wish: Wish::Settle(Box::new(settlement)) };
         Ok(order::settled(order::only(self.writer.take(vec![order]).await?)?))
@@ -83,10 +93,12 @@ impl InvocationStore for PostgresStore {
         others_dead: bool,
         policy: Policy,
         limit: u32,
+        spare: &[InvocationId],
     ) -> Result<Vec<Swept>> {
+        let asked = (alive.clone(), others_dead, policy, limit, spare.to_vec());
         self.writer
-            .write((alive.clone(), others_dead, policy, limit), |tx, (alive, others_dead, policy, limit)| {
-                Box::pin(sweep::lost(tx, alive, *others_dead, *policy, *limit))
+            .write(asked, |tx, (alive, others_dead, policy, limit, spare)| {
+                Box::pin(sweep::lost(tx, alive, *others_dead, *policy, *limit, spare))
             })
             .await
     }

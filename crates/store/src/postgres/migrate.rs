@@ -6,11 +6,12 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use std::time::Duration;
 
 /// Each is applied once, in order.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/postgres/0001_record.sql"),
     include_str!("../../migrations/postgres/0002_shared_functions.sql"),
     include_str!("../../migrations/postgres/0003_slots.sql"),
     include_str!("../../migrations/postgres/0005_ended_by_time.sql"),
+    include_str!("../../migrations/postgres/0006_slots_used.sql"),
 ];
 
 /// The oldest schema whose programs can work with the newest one. During an update both run: a migration that breaks

@@ -9,7 +9,7 @@ use super::shared::slots::{Holder, grant};
 use super::tx::Tx;
 use async_trait::async_trait;
 use eventflow_domain::ports::{SlotStore, SlotWant};
-use eventflow_domain::{FunctionUid, Result, WorkerId};
+use eventflow_domain::{FunctionUid, Result, Timestamp, WorkerId};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -20,10 +20,12 @@ const SPACE: i64 = 0x736c_6f74;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key";
 const HELD: &str =
     "SELECT function_uid, worker, wanted, granted FROM slots WHERE function_uid = ANY($1) AND until > $2";
-const PUT: &str = "INSERT INTO slots (function_uid, worker, wanted, granted, until) \
-    SELECT uid, $4, wanted, granted, $5 FROM unnest($1, $2, $3) AS u (uid, wanted, granted) \
+const PUT: &str = "INSERT INTO slots (function_uid, worker, wanted, granted, until, used) \
+    SELECT uid, $4, wanted, granted, $5, used FROM unnest($1, $2, $3, $6) AS u (uid, wanted, granted, used) \
     ON CONFLICT (function_uid, worker) DO UPDATE SET wanted = excluded.wanted, granted = excluded.granted, \
-    until = excluded.until";
+    until = excluded.until, used = excluded.used";
+const USED: &str = "SELECT function_uid, sum(used) FROM slots \
+    WHERE until > coalesce($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) GROUP BY function_uid HAVING sum(used) > 0";
 const ENDED: &str = "DELETE FROM slots WHERE function_uid = ANY($1) AND until <= $2";
 
 #[async_trait]
@@ -42,6 +44,17 @@ impl SlotStore for PostgresStore {
                 Box::pin(take(tx, wants, worker, *lease))
             })
             .await
+    }
+
+    async fn slots_used(&self) -> Result<Vec<(FunctionUid, u32)>> {
+        let now = self.options.time.fixed().map(Timestamp::as_micros);
+        self.read(&self.readers, move |conn| {
+            Box::pin(async move {
+                let rows = sqlx::query(USED).bind(now).fetch_all(conn).await?;
+                rows.iter().map(|row| Ok((read_uid(row.bytes(0)?)?, row.number(1)?))).collect()
+            })
+        })
+        .await
     }
 }
 
@@ -71,6 +84,7 @@ async fn take(tx: &mut Tx, wants: &[SlotWant], worker: &WorkerId, lease: Duratio
         .bind(column(&rows, |(_, grant)| *grant as i32))
         .bind(worker.as_str())
         .bind((tx.now + lease).as_micros())
+        .bind(column(&rows, |(want, _)| want.used as i32))
         .execute(&mut tx.conn)
         .await?;
     sqlx::query(ENDED).bind(&uids).bind(now).execute(&mut tx.conn).await?;

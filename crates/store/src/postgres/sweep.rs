@@ -1,23 +1,27 @@
 //! Records that end or go back without their worker: lost leases, old queues, deleted functions. Those that another
 //! process is changing at this moment are left to it, or to the next time.
 
+use super::arrays::column;
 use super::shared::cells::Cells;
 use super::shared::fault::Outcome;
 use super::shared::order::{orders, swept};
-use super::shared::record::read_id;
+use super::shared::record::{read_expired, read_id};
 use super::shared::transition::Wish;
 use super::steps::take_all;
 use super::tx::Tx;
 use eventflow_domain::lifecycle::Policy;
-use eventflow_domain::ports::Swept;
-use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, WorkerId};
-use sqlx::postgres::PgRow;
+use eventflow_domain::ports::{Expired, Swept};
+use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, Timestamp, WorkerId};
+use sqlx::postgres::{PgConnection, PgRow};
 use std::time::Duration;
 
-const LOST: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 ORDER BY lease_until LIMIT $2 \
-    FOR UPDATE SKIP LOCKED";
+const LOST: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 AND NOT id = ANY($3) \
+    ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED";
 const OTHERS: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until IS NOT NULL \
-    AND (lease_until <= $1 OR worker <> $3) LIMIT $2 FOR UPDATE SKIP LOCKED";
+    AND (lease_until <= $1 OR worker <> $4) AND NOT id = ANY($3) LIMIT $2 FOR UPDATE SKIP LOCKED";
+const EXPIRED: &str = "SELECT id, epoch, namespace, name, function_uid, version, attempts FROM invocations \
+    WHERE state = 1 AND lease_until <= coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) \
+    ORDER BY lease_until LIMIT $1";
 const OLD: &str = "SELECT id FROM invocations WHERE state < 3 AND namespace = $1 AND name = $2 AND state IN (0, 2) \
     AND created_at < $3 AND not_before < $3 LIMIT $4 FOR UPDATE SKIP LOCKED";
 const OF_FUNCTION: &str = "SELECT id FROM invocations WHERE state < 3 AND function_uid = $1 \
@@ -30,14 +34,27 @@ pub(super) async fn lost(
     others_dead: bool,
     policy: Policy,
     limit: u32,
+    spare: &[InvocationId],
 ) -> Outcome<Vec<Swept>> {
     let sql = if others_dead { OTHERS } else { LOST };
-    let mut query = sqlx::query(sql).bind(tx.now.as_micros()).bind(i64::from(limit));
+    let spare = column(spare, |id| id.as_uuid());
+    let mut query = sqlx::query(sql).bind(tx.now.as_micros()).bind(i64::from(limit)).bind(spare);
     if others_dead {
         query = query.bind(alive.as_str());
     }
     let rows = query.fetch_all(&mut tx.conn).await?;
     each(tx, &rows, &Wish::LeaseLost(policy)).await
+}
+
+/// `now` where it is not the database's time that counts.
+pub(super) async fn expired(
+    conn: &mut PgConnection,
+    now: Option<Timestamp>,
+    limit: u32,
+) -> Outcome<Vec<Expired>> {
+    let query = sqlx::query(EXPIRED).bind(i64::from(limit)).bind(now.map(Timestamp::as_micros));
+    let rows = query.fetch_all(conn).await?;
+    rows.iter().map(read_expired).collect()
 }
 
 pub(super) async fn expire(

@@ -2,6 +2,7 @@
 
 use super::PostgresStore;
 use super::arrays::column;
+use super::functions;
 use super::news;
 use super::shared::cells::Cells;
 use super::shared::fault::{Fault, Outcome};
@@ -89,6 +90,12 @@ impl SharedFunctionStore for PostgresStore {
                     Ok(query.execute(&mut tx.conn).await?.rows_affected() > 0)
                 })
             })
+            .await
+    }
+
+    async fn function_mirror(&self, row: FunctionRow, versions: Vec<FunctionVersion>) -> Result<()> {
+        self.writer
+            .write((row, versions), |tx, (row, versions)| Box::pin(functions::mirror(tx, row, versions)))
             .await
     }
 

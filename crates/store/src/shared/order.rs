@@ -3,7 +3,7 @@
 use super::record::Record;
 use super::transition::{Change, Wish};
 use eventflow_domain::lifecycle::Refused;
-use eventflow_domain::ports::{Claim, ClaimRequest, Settled, Swept};
+use eventflow_domain::ports::{Claim, ClaimRequest, Lease, Settled, Swept};
 use eventflow_domain::{Attempt, Error, ErrorKind, Invocation, InvocationId, Result, State, WorkerId};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) enum Wants {
 pub(crate) fn wants(wish: &Wish) -> Wants {
     match wish {
         Wish::LeaseLost(_) | Wish::Expire | Wish::FunctionDeleted => Wants::Bare,
-        Wish::Claim { .. } => Wants::Bodies,
+        Wish::Claim { .. } | Wish::Adopt { .. } => Wants::Bodies,
         Wish::Settle(_) | Wish::Cancel => Wants::Whole,
     }
 }
@@ -91,6 +91,10 @@ pub(crate) fn claims(requests: Vec<ClaimRequest>, worker: &WorkerId, lease: Dura
         wish: Wish::Claim { max_age: request.max_age, worker: worker.clone(), lease },
     };
     requests.into_iter().map(order).collect()
+}
+
+pub(crate) fn adoption(held: Lease, worker: &WorkerId, lease: Duration) -> Order {
+    Order { id: held.invocation, wish: Wish::Adopt { epoch: held.epoch, worker: worker.clone(), lease } }
 }
 
 pub(crate) fn claimed(took: Result<Took>) -> Claim {

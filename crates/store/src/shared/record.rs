@@ -5,6 +5,7 @@ use super::codes;
 use super::fault::{Fault, Outcome};
 use eventflow_domain::invocation::Stored;
 use eventflow_domain::lifecycle::Lifecycle;
+use eventflow_domain::ports::{Expired, Lease};
 use eventflow_domain::trace::TraceContext;
 use eventflow_domain::{
     Attempt, Body, Bytes, Epoch, Failure, FunctionKey, FunctionUid, Invocation, InvocationId, Timestamp,
@@ -193,6 +194,17 @@ fn read_stored(row: &impl Cells, size: usize, kind: usize) -> Outcome<(Stored, b
 
 /// Reads an attempt, in columns from `at`: number, epoch, version, worker, started_at, ended_at, start, outcome,
 /// exit_code, reason, message, retry_after.
+/// `id, epoch, namespace, name, function_uid, version, attempts`
+pub(crate) fn read_expired(row: &impl Cells) -> Outcome<Expired> {
+    Ok(Expired {
+        lease: Lease { invocation: read_id(row.bytes(0)?)?, epoch: Epoch(row.int(1)?) },
+        function: read_key(row.text(2)?, row.text(3)?)?,
+        function_uid: read_uid(row.bytes(4)?)?,
+        version: VersionNumber(row.number(5)?),
+        attempt: row.number(6)?,
+    })
+}
+
 pub(crate) fn read_attempt(row: &impl Cells, at: usize) -> Outcome<Attempt> {
     Ok(Attempt {
         number: row.number(at)?,

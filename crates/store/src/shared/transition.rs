@@ -19,6 +19,12 @@ pub(crate) enum Wish {
     },
     Settle(Box<Settlement>),
     LeaseLost(Policy),
+    /// To take over the run of this epoch, where its lease ran out.
+    Adopt {
+        epoch: Epoch,
+        worker: WorkerId,
+        lease: Duration,
+    },
     Expire,
     FunctionDeleted,
     Cancel,
@@ -58,6 +64,9 @@ pub(crate) fn advance(
     now: Timestamp,
 ) -> Result<Change, Refused> {
     let before = record.invocation.lifecycle;
+    if matches!(wish, Wish::Adopt { .. }) && record.lease_until.is_some_and(|until| until > now) {
+        return Err(Refused::WrongState(before.state));
+    }
     let (event, policy) = judged(&record.invocation, wish, unfenced, now);
     let (after, effects) = step(before, event, &policy, now)?;
     let mut change = Change::from(before);
@@ -109,6 +118,7 @@ fn judged(call: &Invocation, wish: &Wish, unfenced: bool, now: Timestamp) -> (Ev
             (Event::Settle { epoch, verdict: end.verdict.clone(), jitter: end.jitter }, end.policy)
         }
         Wish::LeaseLost(policy) => (Event::LeaseLost { epoch: current }, *policy),
+        Wish::Adopt { epoch, .. } => (Event::Adopt { epoch: *epoch }, none()),
         Wish::Expire => (Event::Expire, none()),
         Wish::FunctionDeleted => (Event::FunctionDeleted, none()),
         Wish::Cancel => (Event::Cancel, none()),
@@ -142,6 +152,13 @@ impl Change {
             Effect::OpenAttempt { number, epoch } => {
                 if let Wish::Claim { worker, lease, .. } = wish {
                     self.open = Some(open(record, number, epoch, worker, now));
+                    record.lease_until = Some(now + *lease);
+                }
+            }
+            // The attempt's row says who started it; only the record says whose it is now.
+            Effect::ResumeAttempt { .. } => {
+                if let Wish::Adopt { worker, lease, .. } = wish {
+                    record.worker = Some(Arc::clone(&worker.0));
                     record.lease_until = Some(now + *lease);
                 }
             }
@@ -194,7 +211,9 @@ fn close(
     call.start = start.or(call.start);
     record.run = started_at.map(|started| now.since(started));
     let worker = record.worker.clone();
-    let whole = worker.is_some() && started_at.is_some();
+    // An adopted attempt has the epoch and the worker of its start.
+    let adopted = call.lifecycle.epoch.0 != i64::from(number);
+    let whole = worker.is_some() && started_at.is_some() && !adopted;
     let attempt = Attempt {
         number,
         epoch: call.lifecycle.epoch,

@@ -13,9 +13,9 @@ use super::{claim, list, outbox, retain, stats, sweep};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::Policy;
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, InvocationFilter, InvocationPage,
-    InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention, RetentionReport,
-    Settled, Settlement, Swept, WindowStats,
+    Accepted, Claim, ClaimRequest, DeadLetterGroup, Ended, EndedQuery, Expired, InvocationFilter,
+    InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention,
+    RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
 use eventflow_domain::{FunctionKey, FunctionUid, Invocation, InvocationId, Result, Timestamp, WorkerId};
 use sqlx::Row as _;
@@ -85,6 +85,15 @@ impl InvocationStore for SqliteStore {
             .await
     }
 
+    async fn expired(&self, limit: u32) -> Result<Vec<Expired>> {
+        Ok(sweep::expired(&self.readers, self.clock.now(), limit).await?)
+    }
+
+    async fn adopt(&self, lease: Lease, worker: &WorkerId, duration: Duration) -> Result<Claim> {
+        let took = self.writer.take(vec![order::adoption(lease, worker, duration)]).await?;
+        Ok(order::claimed(order::only(took)))
+    }
+
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
         let order = Order { id: settlement.invocation, wish: Wish::Settle(Box::new(settlement)) };
         Ok(order::settled(order::only(self.writer.take(vec![order]).await?)?))
@@ -96,11 +105,12 @@ impl InvocationStore for SqliteStore {
         others_dead: bool,
         policy: Policy,
         limit: u32,
+        spare: &[InvocationId],
     ) -> Result<Vec<Swept>> {
-        let alive = alive.clone();
+        let (alive, spare) = (alive.clone(), spare.to_vec());
         self.writer
             .write(move |tx| {
-                Box::pin(async move { sweep::lost(tx, &alive, others_dead, policy, limit).await })
+                Box::pin(async move { sweep::lost(tx, &alive, others_dead, policy, limit, spare).await })
             })
             .await
     }

@@ -1,23 +1,27 @@
 //! Records that end or go back without their worker: lost leases, old queues, cancels, deleted functions.
 
 use super::fault::Outcome;
-use super::record::{id_bytes, read_id, uid_bytes};
+use super::record::{hex_ids, id_bytes, read_id, uid_bytes};
 use super::shared::order::{orders, swept};
+use super::shared::record::read_expired;
 use super::steps::take_all;
 use super::transition::Wish;
 use super::writer::Tx;
 use eventflow_domain::lifecycle::Policy;
-use eventflow_domain::ports::Swept;
-use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, WorkerId};
+use eventflow_domain::ports::{Expired, Swept};
+use eventflow_domain::{FunctionKey, FunctionUid, InvocationId, Timestamp, WorkerId};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use std::sync::Arc;
 use std::time::Duration;
 
-const LOST: &str =
-    "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+const LOST: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until <= $1 \
+                    AND id NOT IN (SELECT unhex(value) FROM json_each($3)) ORDER BY lease_until LIMIT $2";
 const OTHERS: &str = "SELECT id FROM invocations WHERE state = 1 AND lease_until IS NOT NULL \
-                      AND (lease_until <= $1 OR worker <> $3) LIMIT $2";
+                      AND (lease_until <= $1 OR worker <> $4) \
+                      AND id NOT IN (SELECT unhex(value) FROM json_each($3)) LIMIT $2";
+const EXPIRED: &str = "SELECT id, epoch, namespace, name, function_uid, version, attempts FROM invocations \
+                       WHERE state = 1 AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
 const OLD: &str = "SELECT id FROM invocations INDEXED BY invocations_live \
                    WHERE state < 3 AND namespace = $1 AND name = $2 AND state IN (0, 2) \
                    AND max(created_at, not_before) < $3 LIMIT $4";
@@ -31,14 +35,21 @@ pub(super) async fn lost(
     others_dead: bool,
     policy: Policy,
     limit: u32,
+    spare: Vec<InvocationId>,
 ) -> Outcome<Vec<Swept>> {
     let now = tx.now().as_micros();
-    let mut query = sqlx::query(if others_dead { OTHERS } else { LOST }).bind(now).bind(limit);
+    let sql = if others_dead { OTHERS } else { LOST };
+    let mut query = sqlx::query(sql).bind(now).bind(limit).bind(hex_ids(spare));
     if others_dead {
         query = query.bind(Arc::clone(&alive.0));
     }
     let ids = ids(&query.fetch_all(&mut tx.conn).await?)?;
     each(tx, ids, Wish::LeaseLost(policy)).await
+}
+
+pub(super) async fn expired(pool: &SqlitePool, now: Timestamp, limit: u32) -> Outcome<Vec<Expired>> {
+    let rows = sqlx::query(EXPIRED).bind(now.as_micros()).bind(limit).fetch_all(pool).await?;
+    rows.iter().map(read_expired).collect()
 }
 
 pub(super) async fn expire(

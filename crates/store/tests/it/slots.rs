@@ -28,6 +28,9 @@ async fn kept(stores: [&dyn SlotStore; 2], clock: &ManualClock) {
     assert_eq!(lease(other, function, "b", 20, 0).await, 3);
     assert_eq!(lease(one, function, "a", 20, 2).await, 5);
     assert_eq!(lease(other, function, "b", 20, 3).await, 5);
+    let mut used = other.slots_used().await.expect("an answer");
+    used.retain(|(of, _)| *of == function);
+    assert_eq!(used, [(function, 5)], "2 of one and 3 of the other");
     // Another function is another matter; answers come in order.
     let wants =
         [(function, 1), (lonely, 4)].map(|(function, want)| SlotWant { function, limit: 10, want, used: 1 });
@@ -48,6 +51,8 @@ async fn kept(stores: [&dyn SlotStore; 2], clock: &ManualClock) {
     }
     let asked = names.iter().enumerate().map(|(n, by)| lease(stores[n % 2], anew, by, 3, 0));
     assert_eq!(join_all(asked).await.iter().sum::<u32>(), 10, "none is left idle");
+    clock.advance(LEASE * 2);
+    assert_eq!(one.slots_used().await.expect("an answer"), [], "what nobody holds is not in use");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

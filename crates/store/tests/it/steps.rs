@@ -155,7 +155,7 @@ async fn many_leases_are_renewed_each_under_its_own_epoch() {
     room.store.cancel(ids[6]).await.expect("should be marked");
     room.clock.advance(LEASE / 2);
     let policy = eventflow_testkit::contract::store::policy(1);
-    let swept = room.store.sweep(&worker("b"), false, policy, 500).await.expect("an answer");
+    let swept = room.store.sweep(&worker("b"), false, policy, 500, &[]).await.expect("an answer");
     assert_eq!(swept.iter().map(|one| one.invocation).collect::<Vec<_>>(), [ids[4]]);
 }
 

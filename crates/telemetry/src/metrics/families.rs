@@ -69,6 +69,7 @@ pub(super) struct Families {
     in_flight: Family<FunctionLabels, Gauge>,
     settle_refused: Family<FunctionLabels, Counter>,
     lost: Family<FunctionLabels, Counter>,
+    adopted: Family<FunctionLabels, Counter>,
     retries: Family<FunctionLabels, Counter>,
     dead_letters: Family<FunctionLabels, Counter>,
     logs_truncated: Family<FunctionLabels, Counter>,
@@ -85,6 +86,7 @@ impl Families {
             in_flight: Family::default(),
             settle_refused: Family::default(),
             lost: Family::default(),
+            adopted: Family::default(),
             retries: Family::default(),
             dead_letters: Family::default(),
             logs_truncated: Family::default(),
@@ -100,6 +102,7 @@ impl Families {
         function.register("in_flight", "Runs going on", families.in_flight.clone());
         let help = "Results refused because a newer epoch decides";
         function.register("settle_refused", help, families.settle_refused.clone());
+        function.register("adopted", "Runs taken over from a worker that was gone", families.adopted.clone());
         function.register("lost", "Attempts whose lease expired", families.lost.clone());
         function.register("retries", "Attempts after the first", families.retries.clone());
         function.register(
@@ -124,6 +127,7 @@ impl Families {
             in_flight: self.in_flight.get_or_create_owned(labels),
             settle_refused: self.settle_refused.get_or_create_owned(labels),
             lost: self.lost.get_or_create_owned(labels),
+            adopted: self.adopted.get_or_create_owned(labels),
             retries: self.retries.get_or_create_owned(labels),
             dead_letters: self.dead_letters.get_or_create_owned(labels),
             logs_truncated: self.logs_truncated.get_or_create_owned(labels),
@@ -138,9 +142,14 @@ impl Families {
         self.queue_depth.remove(labels);
         self.queue_age.remove(labels);
         self.in_flight.remove(labels);
-        for family in
-            [&self.settle_refused, &self.lost, &self.retries, &self.dead_letters, &self.logs_truncated]
-        {
+        for family in [
+            &self.settle_refused,
+            &self.lost,
+            &self.adopted,
+            &self.retries,
+            &self.dead_letters,
+            &self.logs_truncated,
+        ] {
             family.remove(labels);
         }
     }

@@ -19,6 +19,7 @@ pub(super) struct Handles {
     pub(super) in_flight: Gauge,
     pub(super) settle_refused: Counter,
     pub(super) lost: Counter,
+    pub(super) adopted: Counter,
     pub(super) retries: Counter,
     pub(super) dead_letters: Counter,
     pub(super) logs_truncated: Counter,
@@ -63,6 +64,11 @@ impl FunctionMetrics {
     /// A result came from an epoch that no longer decides.
     pub fn settle_refused(&self) {
         self.0.settle_refused.inc();
+    }
+
+    /// A run was taken over from a worker that was gone.
+    pub fn adopted(&self) {
+        self.0.adopted.inc();
     }
 
     /// An attempt's lease expired.

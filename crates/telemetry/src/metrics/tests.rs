@@ -31,6 +31,7 @@ async fn every_fixed_name_is_exposed_exactly() {
         (format!("eventflow_function_queue_oldest_age_seconds{{{of}}}"), 1.5),
         (format!("eventflow_function_settle_refused_total{{{of}}}"), 0.0),
         (format!("eventflow_function_lost_total{{{of}}}"), 0.0),
+        (format!("eventflow_function_adopted_total{{{of}}}"), 0.0),
         (format!("eventflow_function_retries_total{{{of}}}"), 0.0),
         (format!("eventflow_function_dead_letters_total{{{of}}}"), 0.0),
         (format!("eventflow_function_logs_truncated_total{{{of}}}"), 0.0),

@@ -26,8 +26,8 @@ pub use numbers::{
 
 use crate::{key, spec};
 use eventflow_domain::ports::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};
-use eventflow_domain::spec::Scale;
-use eventflow_domain::{Error, FunctionSpec};
+use eventflow_domain::spec::{Image, Scale};
+use eventflow_domain::{Error, FunctionSpec, RuntimeKind};
 use futures::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
@@ -38,8 +38,15 @@ pub fn apply(name: &str, spec: FunctionSpec) -> Apply {
 
 /// A spec whose code is number `code` and whose policy is number `policy`.
 pub fn variant(code: u8, policy: u8) -> FunctionSpec {
-    let args = vec![code.to_string()];
-    FunctionSpec { args, scale: Scale::Fixed(policy.into()), ..spec() }
+    FunctionSpec {
+        // A registry runs nothing; this is valid on one machine and in a cluster.
+        runtime: RuntimeKind::Container,
+        image: Some(Image::Oci("registry.example/f:1".to_owned())),
+        command: Vec::new(),
+        args: vec![code.to_string()],
+        scale: Scale::Fixed(policy.into()),
+        ..spec()
+    }
 }
 
 async fn applied(registry: &dyn FunctionRegistry, name: &str, spec: FunctionSpec) -> Applied {
@@ -83,6 +90,21 @@ macro_rules! registry_suite {
             a_new_version_waits_for_its_own_report
             a_watcher_sees_each_change_in_order
             a_slow_watcher_is_told_to_list_again
+        );
+    };
+    // Where the functions are somebody else's too, who numbers them: each change is seen, not each is a version.
+    (foreign: $new:expr) => {
+        $crate::registry_suite!(@tests $new;
+            a_change_of_code_makes_a_version
+            a_change_of_policy_makes_no_version
+            an_apply_of_the_same_changes_nothing
+            a_function_made_anew_goes_on_numbering
+            a_deleted_function_keeps_its_versions
+            a_dry_run_says_what_would_be_and_changes_nothing
+            preconditions_hold_or_nothing_is_done
+            what_does_not_exist_is_not_found
+            functions_are_listed_in_order
+            pausing_is_a_change_that_no_apply_undoes
         );
     };
     (@tests $new:expr; $($name:ident)+) => {$(

@@ -111,6 +111,7 @@ pub fn call(version: &Arc<FunctionVersion>, payload: impl Into<bytes::Bytes>) ->
         trace: TraceContext::generate(),
         timeout: Duration::from_secs(20),
         start_deadline: Duration::from_secs(20),
+        adopted: false,
     }
 }
 

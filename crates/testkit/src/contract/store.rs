@@ -196,6 +196,9 @@ macro_rules! store_contract {
                 a_lease_is_renewed_by_its_holder_only
                 an_expired_lease_is_swept_and_the_call_queued_again
                 a_renewed_lease_is_not_swept
+                a_run_whose_lease_ran_out_is_adopted_once_as_the_same_attempt
+                a_lease_that_is_given_up_may_be_adopted_at_once
+                what_is_spared_is_not_swept
                 workers_known_to_be_dead_are_swept_at_once
                 a_call_lost_too_often_fails
             ]

@@ -91,10 +91,15 @@ pub(super) fn internal(doing: &str, error: &Error) -> Failure {
     Failure::new(Reason::Internal, format!("failed to {doing}"))
 }
 
-/// The declared environment, over that of secrets and configs, of which a later one wins.
-pub(super) async fn env(core: &Core, code: &Code) -> Result<Arc<[(String, String)]>, Failure> {
+/// The declared environment, over that of secrets and configs, of which a later one wins. `declared_only`: the runtime
+/// adds those itself.
+pub(super) async fn env(
+    core: &Core,
+    code: &Code,
+    declared_only: bool,
+) -> Result<Arc<[(String, String)]>, Failure> {
     let spec = &code.version.spec;
-    if spec.env_from.is_empty() {
+    if spec.env_from.is_empty() || declared_only {
         return Ok(Arc::clone(&code.env));
     }
     let mut env = BTreeMap::new();

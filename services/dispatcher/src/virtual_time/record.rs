@@ -190,7 +190,7 @@ impl Kept {
                 self.call.ended_at = Some(now);
                 self.call.result = with.end.map_or(Stored::NOTHING, |end| end.result.clone());
             }
-            Effect::Publish { .. } | Effect::TellOwner => {}
+            Effect::Publish { .. } | Effect::TellOwner | Effect::ResumeAttempt { .. } => {}
         }
     }
 }

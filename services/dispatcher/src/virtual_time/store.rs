@@ -9,7 +9,7 @@ use super::record::{Calls, Kept, With};
 use async_trait::async_trait;
 use eventflow_domain::lifecycle::{Event, Policy};
 use eventflow_domain::ports::{
-    Accepted, Claim, ClaimRequest, Clock, DeadLetterGroup, Ended, EndedQuery, InvocationFilter,
+    Accepted, Claim, ClaimRequest, Clock, DeadLetterGroup, Ended, EndedQuery, Expired, InvocationFilter,
     InvocationPage, InvocationStore, Lease, NewInvocation, OutboxRow, QueueStats, Renewal, Retention,
     RetentionReport, Settled, Settlement, Swept, WindowStats,
 };
@@ -207,6 +207,35 @@ impl InvocationStore for MemoryStore {
         Ok(renewals.collect())
     }
 
+    async fn expired(&self, limit: u32) -> Result<Vec<Expired>> {
+        let calls = self.calls().await?;
+        let now = self.now();
+        let expired = |kept: &&Kept| kept.lease.as_ref().is_some_and(|(_, until)| *until <= now);
+        let row = |kept: &Kept| Expired {
+            lease: Lease { invocation: kept.call.id, epoch: kept.call.lifecycle.epoch },
+            function: kept.call.function.clone(),
+            function_uid: kept.call.function_uid,
+            version: kept.call.version,
+            attempt: kept.call.lifecycle.attempts,
+        };
+        Ok(calls.kept.values().filter(expired).map(row).take(limit as usize).collect())
+    }
+
+    async fn adopt(&self, lease: Lease, worker: &WorkerId, duration: Duration) -> Result<Claim> {
+        let mut calls = self.calls().await?;
+        let now = self.now();
+        let id = lease.invocation;
+        if calls.kept.get(&id).and_then(|kept| kept.lease.as_ref()).is_none_or(|(_, until)| *until > now) {
+            return Ok(Claim::Stale(None));
+        }
+        let with = With { lease: Some((worker, now + duration)), end: None };
+        Ok(match calls.step(id, Event::Adopt { epoch: lease.epoch }, &no_policy(), now, with) {
+            None => Claim::Stale(None),
+            Some(Err(refused)) => Claim::Stale(Some(refused)),
+            Some(Ok(_)) => Claim::Claimed(Box::new(calls.kept[&id].call.clone())),
+        })
+    }
+
     async fn settle(&self, end: Settlement) -> Result<Settled> {
         let mut calls = self.calls().await?;
         let event = Event::Settle { epoch: end.epoch, verdict: end.verdict.clone(), jitter: end.jitter };
@@ -224,13 +253,16 @@ impl InvocationStore for MemoryStore {
         others_dead: bool,
         policy: Policy,
         limit: u32,
+        spare: &[InvocationId],
     ) -> Result<Vec<Swept>> {
         let mut calls = self.calls().await?;
         let now = self.now();
         let lost = |kept: &&Kept| {
-            kept.lease
-                .as_ref()
-                .is_some_and(|(worker, until)| *until <= now || (others_dead && worker != alive))
+            !spare.contains(&kept.call.id)
+                && kept
+                    .lease
+                    .as_ref()
+                    .is_some_and(|(worker, until)| *until <= now || (others_dead && worker != alive))
         };
         let ids = calls.kept.values().filter(lost).map(|kept| kept.call.id).take(limit as usize).collect();
         Ok(self.each(&mut calls, ids, &Event::LeaseLost { epoch: eventflow_domain::Epoch(0) }, &policy))

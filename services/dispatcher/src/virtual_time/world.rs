@@ -10,7 +10,7 @@ use eventflow_bus::InMemoryBus;
 use eventflow_domain::invocation::Stored;
 use eventflow_domain::ports::{
     Apply, BlobInfo, Blobs, Bus, ByteStream, Clock as _, FunctionRegistry, InvocationStore as _,
-    Invoker as _, NewInvocation, Precondition, Start, SyncAnswer, SyncCall,
+    Invoker as _, Live, NewInvocation, Precondition, Start, SyncAnswer, SyncCall,
 };
 use eventflow_domain::spec::FunctionSpec;
 use eventflow_domain::trace::TraceContext;
@@ -73,7 +73,7 @@ impl World {
         Self {
             bus: Arc::new(InMemoryBus::new(Arc::clone(&clock) as _)),
             registry: Arc::new(registry),
-            runtime: Noting { clock: Arc::clone(&clock) as _, seen: Arc::default() },
+            runtime: Noting { clock: Arc::clone(&clock) as _, seen: Arc::default(), outlives: false },
             store,
             clock,
             config,
@@ -84,6 +84,33 @@ impl World {
     /// As [`World::new`], where dispatchers share the bounds of functions.
     pub(super) async fn sharing() -> Self {
         Self { shared: true, ..Self::new(|_| ()).await }
+    }
+
+    /// As [`World::new`], where runs go on without their dispatcher.
+    pub(super) async fn of_jobs() -> Self {
+        let mut world = Self::new(|_| ()).await;
+        world.runtime.outlives = true;
+        world
+    }
+
+    /// Jobs that are there.
+    pub(super) fn jobs(&self) -> usize {
+        self.runtime.seen.lock().jobs.len()
+    }
+
+    /// As a cluster removes them some time after their end.
+    pub(super) fn remove_jobs(&self) {
+        self.runtime.seen.lock().jobs.clear();
+    }
+
+    /// Whether nobody can see what runs.
+    pub(super) fn cluster_away(&self, away: bool) {
+        self.runtime.seen.lock().away = away;
+    }
+
+    pub(super) async fn cancel(&self, id: InvocationId) {
+        self.store.cancel(id).await.expect("runs");
+        self.bus.announce(Live::CancelRequested { invocation: id });
     }
 
     /// A world with one dispatcher.

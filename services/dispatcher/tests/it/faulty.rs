@@ -97,6 +97,14 @@ impl InvocationStore for Faulty {
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>> {
         self.up()?.renew(leases, worker, lease).await
     }
+    async fn expired(&self, limit: u32) -> Result<Vec<Expired>> {
+        self.up()?.expired(limit).await
+    }
+
+    async fn adopt(&self, lease: Lease, worker: &WorkerId, duration: Duration) -> Result<Claim> {
+        self.up()?.adopt(lease, worker, duration).await
+    }
+
     async fn settle(&self, settlement: Settlement) -> Result<Settled> {
         self.up()?.settle(settlement).await
     }
@@ -106,8 +114,9 @@ impl InvocationStore for Faulty {
         others_dead: bool,
         policy: Policy,
         limit: u32,
+        spare: &[InvocationId],
     ) -> Result<Vec<Swept>> {
-        self.up()?.sweep(alive, others_dead, policy, limit).await
+        self.up()?.sweep(alive, others_dead, policy, limit, spare).await
     }
     async fn expire(&self, function: &FunctionKey, max_age: Duration, limit: u32) -> Result<Vec<Swept>> {
         self.up()?.expire(function, max_age, limit).await

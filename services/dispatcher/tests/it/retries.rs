@@ -116,7 +116,7 @@ async fn a_worker_that_lost_its_lease_ends_the_run_and_writes_nothing() {
     // Another dispatcher that believes all others dead takes the call over.
     let policy = Policy { retry: at_once(1), max_lost: 0 };
     let other = WorkerId::generate("other");
-    world.ports.store.sweep(&other, true, policy, 10).await.expect("swept");
+    world.ports.store.sweep(&other, true, policy, 10, &[]).await.expect("swept");
     world.until("the run is ended", |world| world.runtime.running() == 0).await;
     let record = world.ended(id).await;
     assert_eq!((record.state(), record.failure.expect("why").reason), (State::Failed, Reason::Lost));

@@ -138,6 +138,16 @@ pub struct Swept {
     pub state: State,
 }
 
+/// A run whose worker's lease ran out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    pub lease: Lease,
+    pub function: FunctionKey,
+    pub function_uid: FunctionUid,
+    pub version: VersionNumber,
+    pub attempt: u32,
+}
+
 /// Which records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InvocationFilter {
@@ -314,13 +324,21 @@ pub trait InvocationStore: Debug + Send + Sync {
         lease: Duration,
     ) -> Result<Vec<Claim>>;
 
-    /// Renews leases; one answer for each, in order.
+    /// Renews leases; one answer for each, in order. A lease of no time is given up: another worker may adopt the run
+    /// at once.
     async fn renew(&self, leases: Vec<Lease>, worker: &WorkerId, lease: Duration) -> Result<Vec<Renewal>>;
 
     /// Ends a run: its attempt, and the record or its requeue with a new outbox row.
     async fn settle(&self, settlement: Settlement) -> Result<Settled>;
 
-    /// Takes RUNNING records whose lease ran out (of any worker but `alive`, at once, where `others_dead`: the
+    /// RUNNING records whose lease ran out, the longest ago first. Changes nothing.
+    async fn expired(&self, limit: u32) -> Result<Vec<Expired>>;
+
+    /// Takes over a run whose worker is gone and which goes on all the same: epoch raised, same attempt. `lease` says
+    /// the epoch that was read. `Stale` where another was first, or where the lease runs (again).
+    async fn adopt(&self, lease: Lease, worker: &WorkerId, duration: Duration) -> Result<Claim>;
+
+    /// Takes RUNNING records whose lease ran out, but for `spare` (of any worker but `alive`, at once, where `others_dead`: the
     /// local shape, where no other process can be alive). Each is queued again or failed, as
     /// [`crate::lifecycle::Event::LeaseLost`] says.
     async fn sweep(
@@ -329,6 +347,7 @@ pub trait InvocationStore: Debug + Send + Sync {
         others_dead: bool,
         policy: Policy,
         limit: u32,
+        spare: &[InvocationId],
     ) -> Result<Vec<Swept>>;
 
     /// Ends waiting records older than `max_age` as FAILED Expired. Returns them.

@@ -1,6 +1,6 @@
 use super::{FunctionRow, FunctionStore};
 use crate::error::Result;
-use crate::function::{FunctionKey, Readiness};
+use crate::function::{FunctionKey, FunctionVersion, Readiness};
 use crate::ids::{FunctionUid, VersionNumber, WorkerId};
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -48,6 +48,10 @@ pub trait SharedFunctionStore: FunctionStore {
     /// Removes the row if it still has this uid and generation, and what was reported of it; its versions stay.
     /// Whether it was there.
     async fn function_remove_at(&self, key: &FunctionKey, uid: FunctionUid, generation: i64) -> Result<bool>;
+
+    /// Keeps a function that is declared elsewhere, as it is there: row and versions, whatever was here under its name.
+    /// A version that is here already stays as it is; a row of the same function with a higher generation too.
+    async fn function_mirror(&self, row: FunctionRow, versions: Vec<FunctionVersion>) -> Result<()>;
 
     /// News of every writer, this process included; [`FunctionNews::Resync`] first, and again whenever some may
     /// have been lost. Does not end while the store is open, whatever happens to the connection. To be read without

@@ -25,4 +25,7 @@ pub trait SlotStore: Debug + Send + Sync {
     /// others renew or their leases end. To be asked again well within the lease.
     async fn lease_slots(&self, wants: Vec<SlotWant>, worker: &WorkerId, lease: Duration)
     -> Result<Vec<u32>>;
+
+    /// How many slots of each function its workers said they use when they last asked; of workers whose leases run.
+    async fn slots_used(&self) -> Result<Vec<(FunctionUid, u32)>>;
 }

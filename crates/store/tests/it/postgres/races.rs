@@ -145,7 +145,7 @@ async fn a_lost_call_is_swept_by_one_process() {
     join_all(ids.iter().map(|&id| rooms[0].claimed(id, &by))).await;
     rooms[0].clock.advance(LEASE);
     let by = worker("b");
-    let sweeps = (0..8).map(|n| of(&rooms, n).store.sweep(&by, false, policy(1), 20));
+    let sweeps = (0..8).map(|n| of(&rooms, n).store.sweep(&by, false, policy(1), 20, &[]));
     let mut swept: Vec<_> = Vec::new();
     for answer in join_all(sweeps).await {
         swept.extend(answer.expect("an answer").into_iter().map(|one| one.invocation));
@@ -189,7 +189,7 @@ async fn everything_at_once_in_two_processes_ends_without_a_conflict_and_the_boo
         let by = worker("sweeper");
         for n in 0..30 {
             let room = of(&rooms, n);
-            room.store.sweep(&by, false, policy(3), 50).await.expect("an answer");
+            room.store.sweep(&by, false, policy(3), 50, &[]).await.expect("an answer");
             room.store.republish(None, room.clock.now(), 50).await.expect("an answer");
             room.store.expire(&callees[n % 3].key, Duration::from_secs(3600), 50).await.expect("an answer");
             let (one, other) =

@@ -107,7 +107,7 @@ pub async fn places_in_the_queue_come_free_again(room: &Room) {
     room.store.cancel(second).await.expect("should be cancelled");
     let third = room.accepted_as(call()).await;
     room.clock.advance(DAY);
-    room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("should be swept");
+    room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("should be swept");
     assert!(full().await, "the first is queued again");
     assert_eq!(
         room.store.expire(&callee.key, Duration::from_secs(3600), 10).await.expect("expired").len(),
@@ -191,7 +191,7 @@ pub async fn a_call_accepted_as_running_is_held_by_its_worker(room: &Room) {
     assert!(room.store.outbox_due(10).await.expect("rows").is_empty(), "nobody else is told of it");
 
     room.clock.advance(LEASE);
-    let swept = room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("should be swept");
+    let swept = room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("should be swept");
     assert_eq!(swept.len(), 1, "its lease is one like any other");
 }
 

@@ -136,7 +136,7 @@ pub async fn an_expired_lease_is_swept_and_the_call_queued_again(room: &Room) {
     publish_all(room).await;
     room.claimed(id, &worker("a")).await;
     let other = worker("b");
-    let sweep = || room.store.sweep(&other, false, policy(1), 10);
+    let sweep = || room.store.sweep(&other, false, policy(1), 10, &[]);
     room.clock.advance(LEASE.saturating_sub(SECOND));
     assert!(sweep().await.expect("an answer").is_empty(), "it is still held");
     room.clock.advance(SECOND);
@@ -173,7 +173,7 @@ pub async fn a_renewed_lease_is_not_swept(room: &Room) {
         room.clock.advance(LEASE / 2);
         let lease = Lease { invocation: id, epoch: Epoch(1) };
         room.store.renew(vec![lease], &worker("a"), LEASE).await.expect("should answer");
-        let swept = room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("an answer");
+        let swept = room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("an answer");
         assert!(swept.is_empty());
     }
 }
@@ -183,7 +183,7 @@ pub async fn workers_known_to_be_dead_are_swept_at_once(room: &Room) {
     let (mine, other) = (room.accepted(&callee).await, room.accepted(&callee).await);
     room.claimed(mine, &worker("now")).await;
     room.claimed(other, &worker("before")).await;
-    let swept = room.store.sweep(&worker("now"), true, policy(1), 10).await.expect("an answer");
+    let swept = room.store.sweep(&worker("now"), true, policy(1), 10, &[]).await.expect("an answer");
     assert_eq!(swept.iter().map(|one| one.invocation).collect::<Vec<_>>(), [other]);
     assert_eq!(room.get(mine).await.state(), State::Running);
 }
@@ -194,7 +194,7 @@ pub async fn a_call_lost_too_often_fails(room: &Room) {
     for _ in 0..3 {
         room.claimed(id, &worker("a")).await;
         room.clock.advance(LEASE);
-        let swept = room.store.sweep(&worker("a"), false, policy(1), 10).await.expect("an answer");
+        let swept = room.store.sweep(&worker("a"), false, policy(1), 10, &[]).await.expect("an answer");
         states.extend(swept.into_iter().map(|one| one.state));
     }
     assert_eq!(states, [State::Queued, State::Queued, State::Failed]);
@@ -203,4 +203,65 @@ pub async fn a_call_lost_too_often_fails(room: &Room) {
     assert!(stored.lifecycle.dead_letter);
     assert_eq!(stored.attempts.len(), 3);
     assert!(stored.attempts.iter().all(|attempt| attempt.ended_at > Some(Timestamp::from_micros(0))));
+}
+
+pub async fn a_run_whose_lease_ran_out_is_adopted_once_as_the_same_attempt(room: &Room) {
+    let id = room.accepted(&Callee::new("f")).await;
+    room.claimed(id, &worker("a")).await;
+    let lease = Lease { invocation: id, epoch: Epoch(1) };
+    let adopt = |by: &'static str| {
+        let by = worker(by);
+        async move { room.store.adopt(lease, &by, LEASE).await.expect("an answer") }
+    };
+    assert_eq!(room.store.expired(10).await.expect("rows"), []);
+    assert!(matches!(adopt("b").await, Claim::Stale(Some(Refused::WrongState(_)))), "it is held");
+
+    room.clock.advance(LEASE);
+    let expired = room.store.expired(10).await.expect("rows");
+    let [run] = expired.as_slice() else { fail(&format!("one has expired: {expired:?}")) };
+    let record = room.get(id).await;
+    assert_eq!((run.lease, run.attempt, run.version), (lease, 1, record.version));
+    assert_eq!((&run.function, run.function_uid), (&record.function, record.function_uid));
+    let Claim::Claimed(adopted) = adopt("b").await else { fail("should be adopted") };
+    assert_eq!(
+        (adopted.lifecycle.epoch, adopted.lifecycle.attempts, adopted.state()),
+        (Epoch(2), 1, State::Running)
+    );
+    assert!(matches!(adopt("c").await, Claim::Stale(Some(_))), "once");
+    assert_eq!(room.store.expired(10).await.expect("rows"), []);
+
+    let late = room.store.settle(room.end(id, Epoch(1), Verdict::Succeeded)).await.expect("an answer");
+    assert!(matches!(late, Settled::Refused(Refused::StaleEpoch { .. })), "{late:?}");
+    let renewals = room.store.renew(vec![lease], &worker("a"), LEASE).await.expect("should answer");
+    assert_eq!(renewals, [Renewal::Gone]);
+    let ended = room.settled(room.end(id, Epoch(2), Verdict::Succeeded)).await;
+    assert_eq!((ended.state(), ended.lifecycle.lost), (State::Succeeded, 0));
+    let [attempt] = ended.attempts.as_slice() else { fail("should have one attempt") };
+    assert_eq!((attempt.epoch, &attempt.worker), (Epoch(1), &worker("a")), "who started it");
+    assert_eq!(room.get(id).await.attempts, ended.attempts, "and so it is stored");
+}
+
+pub async fn a_lease_that_is_given_up_may_be_adopted_at_once(room: &Room) {
+    let id = room.accepted(&Callee::new("f")).await;
+    room.claimed(id, &worker("a")).await;
+    let lease = Lease { invocation: id, epoch: Epoch(1) };
+    room.store.renew(vec![lease], &worker("a"), Duration::ZERO).await.expect("should answer");
+    assert_eq!(room.store.expired(10).await.expect("rows").len(), 1);
+    let claim = room.store.adopt(lease, &worker("b"), LEASE).await.expect("an answer");
+    assert!(matches!(claim, Claim::Claimed(_)), "{claim:?}");
+}
+
+pub async fn what_is_spared_is_not_swept(room: &Room) {
+    let callee = Callee::new("f");
+    let (spared, other) = (room.accepted(&callee).await, room.accepted(&callee).await);
+    room.claimed(spared, &worker("a")).await;
+    room.claimed(other, &worker("a")).await;
+    room.clock.advance(LEASE);
+    for others_dead in [false, true] {
+        let swept =
+            room.store.sweep(&worker("b"), others_dead, policy(1), 10, &[spared]).await.expect("an answer");
+        assert!(swept.iter().all(|one| one.invocation == other), "{swept:?}");
+    }
+    assert_eq!(room.get(spared).await.state(), State::Running);
+    assert_eq!(room.get(other).await.state(), State::Queued);
 }

@@ -37,7 +37,7 @@ pub async fn a_stale_settlement_is_refused_and_changes_nothing(room: &Room) {
     let id = room.accepted(&Callee::new("f")).await;
     room.claimed(id, &worker("zombie")).await;
     room.clock.advance(LEASE);
-    room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("should be swept");
+    room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("should be swept");
     room.claimed(id, &worker("b")).await;
     let before = room.get(id).await;
     let late = room.store.settle(room.end(id, Epoch(1), Verdict::Succeeded)).await.expect("an answer");
@@ -173,7 +173,7 @@ pub async fn a_running_call_is_cancelled_by_its_owner(room: &Room) {
     room.claimed(id, &worker("a")).await;
     room.store.cancel(id).await.expect("should be marked");
     room.clock.advance(LEASE);
-    let swept = room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("an answer");
+    let swept = room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("an answer");
     assert_eq!(swept.iter().map(|one| one.state).collect::<Vec<_>>(), [State::Cancelled]);
 }
 

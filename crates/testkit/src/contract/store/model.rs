@@ -92,7 +92,7 @@ async fn take(room: &Room, callee: &Callee, model: &mut Model, step: &Step) {
         }
         Step::Wait(seconds) => room.clock.advance(Duration::from_secs(u64::from(*seconds))),
         Step::Sweep => {
-            room.store.sweep(&worker("a"), false, policy(3), 100).await.expect("an answer");
+            room.store.sweep(&worker("a"), false, policy(3), 100, &[]).await.expect("an answer");
         }
         Step::Expire => {
             room.store.expire(&callee.key, age, 100).await.expect("an answer");

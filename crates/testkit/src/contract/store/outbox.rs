@@ -105,7 +105,7 @@ pub async fn a_late_done_does_not_take_away_a_newer_row(room: &Room) {
     // Claimed by another way and lost, before the relay says that it published the first row.
     room.claimed(id, &worker("a")).await;
     room.clock.advance(LEASE);
-    room.store.sweep(&worker("b"), false, policy(1), 10).await.expect("should be swept");
+    room.store.sweep(&worker("b"), false, policy(1), 10, &[]).await.expect("should be swept");
     done(room, &first).await;
     let rows = due(room).await;
     assert_eq!(

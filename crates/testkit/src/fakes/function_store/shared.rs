@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use eventflow_domain::ports::{
     FunctionNews, FunctionRow, ReadinessReport, ReadinessRow, SharedFunctionStore,
 };
-use eventflow_domain::{FunctionKey, FunctionUid, Result, WorkerId};
+use eventflow_domain::{FunctionKey, FunctionUid, FunctionVersion, Result, WorkerId};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +29,24 @@ impl SharedFunctionStore for MemoryFunctions {
             self.tell(FunctionNews::Changed(key.clone()));
         }
         Ok(there)
+    }
+
+    async fn function_mirror(&self, row: FunctionRow, versions: Vec<FunctionVersion>) -> Result<()> {
+        self.trouble().await?;
+        let mut kept = self.kept.lock();
+        for version in versions {
+            let known = |kept: &FunctionVersion| (kept.uid, kept.number) == (version.uid, version.number);
+            if !kept.versions.iter().any(known) {
+                kept.versions.push(version);
+            }
+        }
+        let newer = |kept: &FunctionRow| kept.uid == row.uid && kept.generation > row.generation;
+        if !kept.rows.get(&row.key).is_some_and(newer) {
+            self.tell(FunctionNews::Changed(row.key.clone()));
+            kept.rows.insert(row.key.clone(), row);
+            kept.written += 1;
+        }
+        Ok(())
     }
 
     fn function_news(&self) -> BoxStream<'static, FunctionNews> {

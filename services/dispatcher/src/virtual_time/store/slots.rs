@@ -94,4 +94,8 @@ impl SlotStore for MemoryStore {
         drop(self.calls().await?);
         Ok(grants)
     }
+
+    async fn slots_used(&self) -> Result<Vec<(FunctionUid, u32)>> {
+        Ok(Vec::new())
+    }
 }

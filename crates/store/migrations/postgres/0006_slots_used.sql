@@ -1,0 +1,2 @@
+-- How many of its slots a worker used when it last asked: what autoscaling goes by.
+ALTER TABLE slots ADD COLUMN used integer NOT NULL DEFAULT 0;
