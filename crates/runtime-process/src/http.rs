@@ -6,16 +6,12 @@
 //!                                 └── a task per copy (life.rs): start, watch, idle stop
 //! ```
 
-mod answer;
-mod connections;
 mod copy;
 mod lease;
 mod life;
 mod output;
 mod pool;
 mod pools;
-mod quick_ack;
-mod request;
 mod serve;
 mod state;
 mod status;

@@ -135,7 +135,8 @@ async fn watch(child: &mut Child, timeout: Duration, logs: &dyn LogSink, tail: &
 async fn collect(shared: &Shared, result_file: PathBuf, tail: Tail) -> Result<Content, Failure> {
     let limit = shared.config.bounds.result;
     let collected = tokio::task::spawn_blocking(move || {
-        Ok(result::read_file(&result_file, limit)?.unwrap_or_else(|| result::content(tail.into_bytes())))
+        Ok(result::read_file(&result_file, limit)?
+            .unwrap_or_else(|| Content::guessed(tail.into_bytes().into())))
     });
     collected.await.unwrap_or_else(|error| Err(Failure::new(Reason::Internal, error.to_string())))
 }

@@ -29,7 +29,6 @@ mod result;
 mod runtime;
 mod scratch;
 mod stale;
-mod tasks;
 mod wire;
 
 pub use config::{Bounds, Launcher, ProcessConfig};

@@ -1,15 +1,10 @@
 //! The result of a job: its file if it wrote one, else the end of its stdout.
 
-use eventflow_domain::Bytes;
 use eventflow_domain::invocation::{Content, Failure, Reason};
 use rustix::fs::{Mode, OFlags};
-use serde::de::IgnoredAny;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-
-/// JSON is looked for in results up to this size: a parse costs about a millisecond per MiB.
-const SNIFF: usize = 1 << 20;
 
 /// Reads the result file; `Ok(None)` where there is none. Never cuts: more than `limit` bytes are a failure.
 pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Content>, Failure> {
@@ -35,26 +30,7 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Content>, Fail
             format!("the result has {size} bytes, the limit is {limit}"),
         ));
     }
-    Ok(Some(content(bytes)))
-}
-
-/// Bytes with the type they look like: `application/json` for a JSON object or array of up to 1 MiB,
-/// `text/plain` for other UTF-8, `application/octet-stream` for the rest; none where there are no bytes.
-pub(crate) fn content(bytes: Vec<u8>) -> Content {
-    let content_type = match bytes.first() {
-        None => None,
-        Some(_) if is_json(&bytes) => Some("application/json"),
-        Some(_) if std::str::from_utf8(&bytes).is_ok() => Some("text/plain; charset=utf-8"),
-        Some(_) => Some("application/octet-stream"),
-    };
-    Content { bytes: Bytes::from(bytes), content_type: content_type.map(Into::into) }
-}
-
-fn is_json(bytes: &[u8]) -> bool {
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'['))
-        && bytes.len() <= SNIFF
-        && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+    Ok(Some(Content::guessed(bytes.into())))
 }
 
 #[cfg(test)]
@@ -63,7 +39,8 @@ mod tests {
 
     #[test]
     fn a_result_has_the_type_it_looks_like() {
-        let of = |bytes: &[u8]| content(bytes.to_vec()).content_type.map(|text| text.to_string());
+        let of =
+            |bytes: &[u8]| Content::guessed(bytes.to_vec().into()).content_type.map(|text| text.to_string());
         assert_eq!(of(b"").as_deref(), None);
         assert_eq!(of(b" {\"a\": 1}\n").as_deref(), Some("application/json"));
         assert_eq!(of(b"{\"a\": 1").as_deref(), Some("text/plain; charset=utf-8"));

@@ -3,7 +3,6 @@ use crate::environment::{self, Env};
 use crate::http::Pools;
 use crate::observer::{Nobody, Observer};
 use crate::resolve::resolve;
-use crate::tasks::Tasks;
 use crate::wire::Order;
 use crate::{http, job, readiness, stale};
 use async_trait::async_trait;
@@ -15,6 +14,7 @@ use eventflow_domain::{
     Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, StartKind, VersionNumber,
     Violation,
 };
+use eventflow_runtime_http::Tasks;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};

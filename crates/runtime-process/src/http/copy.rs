@@ -1,6 +1,6 @@
-use super::connections::Connections;
 use super::output::Output;
 use eventflow_domain::invocation::Failure;
+use eventflow_runtime_http::Connections;
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ pub(super) struct Copy {
     pub(super) id: u64,
     /// What was declared when it was started; with another environment it is not the same function.
     pub(super) env: Arc<[(String, String)]>,
-    pub(super) connections: Connections,
+    pub(super) connections: Arc<Connections>,
     pub(super) output: Output,
     /// Cancelled: the copy is to be ended.
     pub(super) end: CancellationToken,
@@ -23,7 +23,7 @@ impl Copy {
     pub(super) fn new(
         id: u64,
         env: Arc<[(String, String)]>,
-        connections: Connections,
+        connections: Arc<Connections>,
         output: Output,
     ) -> Self {
         Self {

@@ -2,6 +2,7 @@ use super::copy::Copy;
 use super::pool::Pool;
 use eventflow_domain::invocation::StartKind;
 use eventflow_domain::ports::LogSink;
+use eventflow_runtime_http::Place;
 use std::sync::Arc;
 
 /// A call's place on a copy, free again when dropped.
@@ -21,10 +22,11 @@ impl Lease {
     pub(super) fn attach(&self, logs: Arc<dyn LogSink>) {
         self.copy.output.attach(self.call, logs);
     }
+}
 
-    /// The call overran its time. What it left running in the copy shall not go on for ever: the copy takes no
-    /// more calls and ends with its last.
-    pub(super) fn overran(&self) {
+impl Place for Lease {
+    /// What it left running in the copy shall not go on for ever: the copy takes no more calls and ends with its last.
+    fn overran(&self) {
         if let Some(slot) = self.pool.state.lock().slot(&self.copy) {
             slot.draining = true;
         }

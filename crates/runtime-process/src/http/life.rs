@@ -1,6 +1,5 @@
 //! The life of one copy: its start, its watch, its end.
 
-use super::connections::{Body, Connections};
 use super::copy::Copy;
 use super::output::Output;
 use super::pool::Pool;
@@ -11,6 +10,7 @@ use crate::scratch::Scratch;
 use eventflow_domain::FunctionVersion;
 use eventflow_domain::invocation::{Failure, Reason};
 use eventflow_domain::quantity::format_duration;
+use eventflow_runtime_http::{Body, Connections};
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
 use std::io;
@@ -130,7 +130,8 @@ async fn start_on(
         return Err(failure);
     }
 
-    let connections = Connections::new(port, pool.shared.tasks.clone());
+    let connections =
+        Arc::new(Connections::new((Ipv4Addr::LOCALHOST, port).into(), pool.shared.tasks.clone()));
     let output = Output::new(Arc::clone(version), Arc::clone(&pool.shared.observer), stdout, stderr);
     let copy = Arc::new(Copy::new(pool.shared.next_number(), env, connections, output));
     let early = {
@@ -191,7 +192,7 @@ async fn probe(copy: &Copy, path: Option<&str>, launcher: Option<i32>) {
             None => copy.connections.connect().await.is_ok(),
             Some(path) => tokio::time::timeout(PROBE, answers(copy, path)).await.unwrap_or(false),
         };
-        if answered && launcher.is_none_or(|root| proc::listens(root, copy.connections.port())) {
+        if answered && launcher.is_none_or(|root| proc::listens(root, copy.connections.address().port())) {
             return;
         }
         tokio::time::sleep(pause).await;
@@ -201,7 +202,7 @@ async fn probe(copy: &Copy, path: Option<&str>, launcher: Option<i32>) {
 
 async fn answers(copy: &Copy, path: &str) -> bool {
     let body: Body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-    let host = format!("127.0.0.1:{}", copy.connections.port());
+    let host = format!("127.0.0.1:{}", copy.connections.address().port());
     let Ok(request) = Request::get(path).header(http::header::HOST, host).body(body) else { return false };
     matches!(copy.connections.send(request).await, Ok((response, _)) if response.status().as_u16() < 400)
 }

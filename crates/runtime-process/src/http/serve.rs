@@ -1,17 +1,15 @@
 //! One request, from its place on a copy to the head of the answer.
 
-use super::answer;
-use super::connections::Error;
 use super::copy::Copy;
 use super::lease::Lease;
 use super::pool::Refusal;
 use super::pools::Pools;
-use super::request;
 use crate::runtime::Shared;
 use eventflow_domain::error::Chain;
 use eventflow_domain::invocation::{Failure, Reason};
 use eventflow_domain::ports::{Call, HttpRequest, HttpResponse, LogSink};
 use eventflow_domain::quantity::format_duration;
+use eventflow_runtime_http::{self as forward, Answered, Error, Place as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -33,9 +31,14 @@ pub(crate) async fn serve(
     let started_at = shared.clock.now();
     let deadline = Instant::now() + call.timeout;
     let connections = &lease.copy.connections;
-    let request = request::build(&call, request, connections.port());
+    let request = forward::request(&call, request, connections.address());
     match tokio::time::timeout_at(deadline, connections.send(request)).await {
-        Ok(Ok((response, sender))) => Ok(answer::build(response, sender, lease, started_at, deadline)),
+        Ok(Ok((response, sender))) => {
+            let (connections, start) = (Arc::clone(connections), lease.start);
+            let answered =
+                Answered { response, sender, connections, place: lease, start, started_at, deadline };
+            Ok(answered.passed_on())
+        }
         Ok(Err(error)) => Err(no_answer(&lease.copy, &error).await),
         Err(_) => {
             lease.overran();

@@ -6,23 +6,23 @@ use tokio_util::task::TaskTracker;
 
 /// Tasks that are waited for at shutdown.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tasks {
+pub struct Tasks {
     tracker: TaskTracker,
     closing: CancellationToken,
 }
 
 impl Tasks {
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.tracker.spawn(task));
     }
 
     /// Becomes cancelled when the runtime shuts down.
-    pub(crate) fn closing(&self) -> &CancellationToken {
+    pub fn closing(&self) -> &CancellationToken {
         &self.closing
     }
 
     /// Tells all tasks to end and waits for them, but no longer than `patience`.
-    pub(crate) async fn close(&self, patience: Duration) {
+    pub async fn close(&self, patience: Duration) {
         self.closing.cancel();
         self.tracker.close();
         if tokio::time::timeout(patience, self.tracker.wait()).await.is_err() {

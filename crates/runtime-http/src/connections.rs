@@ -1,6 +1,6 @@
 //! Keep-alive connections to one copy.
 
-use super::quick_ack::QuickAck;
+use crate::quick_ack::QuickAck;
 use crate::tasks::Tasks;
 use eventflow_domain::Bytes;
 use http::{Request, Response};
@@ -10,49 +10,58 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
-pub(super) type Sender = SendRequest<Body>;
+/// The body of a request.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+/// A connection that can take a request.
+pub type Sender = SendRequest<Body>;
 
 /// Servers close idle connections, many after 5 s; one that is closed under a request costs the call.
 const REUSE: Duration = Duration::from_secs(2);
 /// Until a connection that has just given its answer can take the next request.
 const READY: Duration = Duration::from_millis(50);
 
+/// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error("failed to connect to the copy on port {port}")]
-    Connect { port: u16, source: io::Error },
+pub enum Error {
+    #[error("failed to connect to the copy at {address}")]
+    Connect { address: SocketAddr, source: io::Error },
     #[error("the connection to the copy broke")]
     Broken(#[source] hyper::Error),
 }
 
+/// Keep-alive connections to one copy.
 #[derive(Debug)]
-pub(super) struct Connections {
-    port: u16,
+pub struct Connections {
+    address: SocketAddr,
     tasks: Tasks,
     idle: Mutex<Vec<(Sender, Instant)>>,
 }
 
 impl Connections {
-    pub(super) fn new(port: u16, tasks: Tasks) -> Self {
-        Self { port, tasks, idle: Mutex::default() }
+    pub fn new(address: SocketAddr, tasks: Tasks) -> Self {
+        Self { address, tasks, idle: Mutex::default() }
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends a request; the sender goes back by [`Self::put_back`] once the answer has been read whole. A request
     /// is sent again only where the connection took nothing of it.
-    pub(super) async fn send(
+    pub async fn send(&self, request: Request<Body>) -> Result<(Response<Incoming>, Sender), Error> {
+        self.try_send(request).await.map_err(|(error, _)| error)
+    }
+
+    /// As [`Self::send`]; the request comes back where nothing of it was sent.
+    pub async fn try_send(
         &self,
         mut request: Request<Body>,
-    ) -> Result<(Response<Incoming>, Sender), Error> {
+    ) -> Result<(Response<Incoming>, Sender), (Error, Option<Request<Body>>)> {
         while let Some(mut sender) = self.take_idle() {
             if !matches!(tokio::time::timeout(READY, sender.ready()).await, Ok(Ok(()))) {
                 continue;
@@ -61,16 +70,21 @@ impl Connections {
                 Ok(response) => return Ok((response, sender)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    None => return Err(Error::Broken(error.into_error())),
+                    None => return Err((Error::Broken(error.into_error()), None)),
                 },
             }
         }
-        let mut sender = self.open().await?;
-        let response = sender.send_request(request).await.map_err(Error::Broken)?;
-        Ok((response, sender))
+        let mut sender = match self.open().await {
+            Ok(sender) => sender,
+            Err(error) => return Err((error, Some(request))),
+        };
+        match sender.send_request(request).await {
+            Ok(response) => Ok((response, sender)),
+            Err(error) => Err((Error::Broken(error), None)),
+        }
     }
 
-    pub(super) fn put_back(&self, sender: Sender) {
+    pub fn put_back(&self, sender: Sender) {
         if !sender.is_closed() {
             self.idle.lock().push((sender, Instant::now()));
         }
@@ -85,7 +99,8 @@ impl Connections {
     }
 
     async fn open(&self) -> Result<Sender, Error> {
-        let stream = self.connect().await.map_err(|source| Error::Connect { port: self.port, source })?;
+        let stream =
+            self.connect().await.map_err(|source| Error::Connect { address: self.address, source })?;
         let (mut sender, connection) =
             handshake(TokioIo::new(QuickAck(stream))).await.map_err(Error::Broken)?;
         self.tasks.spawn(async move {
@@ -96,8 +111,8 @@ impl Connections {
         Ok(sender)
     }
 
-    pub(super) async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+    pub async fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }

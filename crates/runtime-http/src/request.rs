@@ -1,6 +1,6 @@
 //! A request as the copy gets it.
 
-use super::connections::Body;
+use crate::connections::Body;
 use eventflow_domain::Bytes;
 use eventflow_domain::ports::{ByteStream, Call, HttpRequest};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -9,10 +9,12 @@ use http::{HeaderName, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use std::io;
+use std::net::SocketAddr;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-pub(super) fn build(call: &Call, request: HttpRequest, port: u16) -> Request<Body> {
+/// The request as the copy at `address` gets it.
+pub fn build(call: &Call, request: HttpRequest, address: SocketAddr) -> Request<Body> {
     let HttpRequest { method, uri, headers, body, upgrade } = request;
     let body = if headers.contains_key(CONTENT_LENGTH) { streamed(body) } else { measured(body) };
     let mut built = Request::new(body);
@@ -22,7 +24,7 @@ pub(super) fn build(call: &Call, request: HttpRequest, port: u16) -> Request<Bod
     *built.headers_mut() = headers;
     let headers = built.headers_mut();
     if !headers.contains_key(HOST)
-        && let Ok(host) = HeaderValue::try_from(format!("127.0.0.1:{port}"))
+        && let Ok(host) = HeaderValue::try_from(address.to_string())
     {
         headers.insert(HOST, host);
     }

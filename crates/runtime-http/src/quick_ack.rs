@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 #[derive(Debug)]
-pub(super) struct QuickAck(pub(super) TcpStream);
+pub(crate) struct QuickAck(pub(crate) TcpStream);
 
 impl QuickAck {
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

@@ -1,0 +1,19 @@
+//! How a request reaches a copy that serves, and how its answer comes back: what runtimes with an http mode share.
+//!
+//! ```text
+//!   HttpRequest ──request──▶ Connections (keep-alive) ──▶ copy ──answer──▶ HttpResponse, streamed,
+//!                                                                          holding its Place until it is read
+//! ```
+//!
+//! Which copy takes the request, and when there is one, is each runtime's own business.
+
+mod answer;
+mod connections;
+mod quick_ack;
+mod request;
+mod tasks;
+
+pub use answer::{Answered, Place};
+pub use connections::{Body, Connections, Error, Sender};
+pub use request::build as request;
+pub use tasks::Tasks;
