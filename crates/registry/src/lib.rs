@@ -1,7 +1,8 @@
 //! Adapters of the port [`FunctionRegistry`](eventflow_domain::ports::FunctionRegistry): the one room that numbers
 //! versions.
 //!
-//! [`SqlRegistry`] is alone with its store, [`SharedRegistry`] shares it with other processes:
+//! [`SqlRegistry`] is alone with its store, [`SharedRegistry`] shares it with other processes; in a cluster functions
+//! are custom resources, and the operator numbers them (`KubernetesRegistry`, with the feature `kubernetes`):
 //!
 //! ```text
 //!   apply · pause · delete ──▶ plan on what is stored ──▶ store (durable, refuses what was planned on older rows)
@@ -15,6 +16,8 @@ mod backoff;
 mod declared;
 mod detached;
 mod index;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod merge;
 mod plan;
 mod rows;
@@ -22,5 +25,7 @@ pub mod shared;
 pub mod sql;
 mod versions;
 
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::KubernetesRegistry;
 pub use shared::{Options, SharedRegistry};
 pub use sql::SqlRegistry;

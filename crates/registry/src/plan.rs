@@ -75,7 +75,7 @@ fn version_of(function: &Function, apply: &Apply, now: Timestamp) -> FunctionVer
     }
 }
 
-fn check(apply: &Apply, current: Option<&Function>) -> Result<()> {
+pub(crate) fn check(apply: &Apply, current: Option<&Function>) -> Result<()> {
     match (&apply.precondition, current) {
         (Precondition::None, _) | (Precondition::Absent, None) => Ok(()),
         (Precondition::Absent, Some(current)) => Err(already_exists(current)),

@@ -6,7 +6,7 @@ mod read;
 mod reports;
 mod tell;
 mod turns;
-mod unknown;
+pub(crate) mod unknown;
 mod write;
 
 use crate::declared::Declared;

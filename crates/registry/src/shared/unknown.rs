@@ -16,7 +16,7 @@ const READS: usize = 4;
 const WAITING: usize = 256;
 
 #[derive(Debug)]
-pub(super) struct Unknown {
+pub(crate) struct Unknown {
     /// Until when, by the monotonic clock.
     absent: Mutex<HashMap<FunctionKey, Duration>>,
     unreadable_until: Mutex<Duration>,
@@ -36,14 +36,14 @@ impl Default for Unknown {
 }
 
 /// The right to read once.
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     _waiting: SemaphorePermit<'a>,
     _reading: SemaphorePermit<'a>,
 }
 
 impl Unknown {
     /// `Unavailable` where too many wait already.
-    pub(super) async fn place(&self) -> Result<Place<'_>> {
+    pub(crate) async fn place(&self) -> Result<Place<'_>> {
         let full = |_| Error::unavailable("too many functions that are not known here are asked for");
         let waiting = self.waiting.try_acquire().map_err(full)?;
         let reading =
@@ -52,7 +52,7 @@ impl Unknown {
     }
 
     /// Whether it is known that there is none. `Unavailable` where a read failed just now.
-    pub(super) fn is_absent(&self, key: &FunctionKey, now: Duration) -> Result<bool> {
+    pub(crate) fn is_absent(&self, key: &FunctionKey, now: Duration) -> Result<bool> {
         if now < *self.unreadable_until.lock() {
             return Err(Error::unavailable("functions cannot be read now"));
         }
@@ -60,7 +60,7 @@ impl Unknown {
     }
 
     /// Remembers what a read found out.
-    pub(super) fn read<T>(&self, key: &FunctionKey, found: &Result<Option<T>>, now: Duration) {
+    pub(crate) fn read<T>(&self, key: &FunctionKey, found: &Result<Option<T>>, now: Duration) {
         match found {
             Ok(Some(_)) => {}
             Ok(None) => self.absent(key, now),

@@ -1,5 +1,7 @@
 #![cfg(test)]
 
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod memory;
 mod numbering;
 mod postgres;
