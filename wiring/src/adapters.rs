@@ -1,6 +1,7 @@
 //! The adapters of the cluster: what api and dispatcher both stand on.
 
-use crate::sections::{Auth, Blobs, Nats, Postgres};
+use crate::cluster::Cluster;
+use crate::sections::{Auth, Blobs, Kubernetes, Nats, Postgres, Registry};
 use crate::service::StartError;
 use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey, Users};
 use eventflow_blobs::postgres::Options as BlobOptions;
@@ -30,6 +31,9 @@ pub struct Adapters {
     pub bus: Arc<JetStreamBus>,
     pub blobs: Arc<dyn ports::Blobs>,
     pub registry: Arc<dyn FunctionRegistry>,
+    /// Where there is one.
+    pub cluster: Option<Cluster>,
+    pub key: Key,
     pub authenticator: Arc<Authenticator>,
     pub peer_key: Arc<PeerKey>,
 }
@@ -41,6 +45,10 @@ pub struct Sections<'a> {
     pub nats: &'a Nats,
     pub blobs: &'a Blobs,
     pub auth: &'a Auth,
+    pub registry: &'a Registry,
+    pub kubernetes: &'a Kubernetes,
+    /// Whether something beside the registry needs the cluster.
+    pub in_cluster: bool,
 }
 
 impl Adapters {
@@ -54,25 +62,45 @@ impl Adapters {
         let store = store(of.postgres).await?;
         let bus = bus(of.nats, service).await?;
         let blobs = blobs(of.blobs, of.postgres).await?;
-        let functions: Arc<dyn SharedFunctionStore> = store.clone();
-        let options = RegistryOptions { worker: WorkerId::generate(service), ..RegistryOptions::default() };
-        let registry = SharedRegistry::open(functions, Arc::clone(&clock), options).await;
-        let (registry, following) = registry.map_err(|error| StartError::of("read the functions", &error))?;
-        let token = handle.token();
-        handle.spawn("registry", OnExit::Shutdown, async move {
-            token.run_until_cancelled(following).await;
-        });
+        let cluster = match of.in_cluster || of.registry.is_kubernetes() {
+            true => Some(Cluster::open(of.kubernetes, handle).await?),
+            false => None,
+        };
+        let registry = match &cluster {
+            Some(cluster) if of.registry.is_kubernetes() => cluster.registry(&store, &clock, handle).await,
+            _ => shared(&store, &clock, service, handle).await?,
+        };
         watch(&store, &bus, handle);
         Ok(Self {
             authenticator: Arc::new(Authenticator::new(&key, users, Arc::clone(&clock))),
             peer_key: Arc::new(PeerKey::new(&key, service, Arc::clone(&clock))),
-            registry: Arc::new(registry),
+            registry,
+            cluster,
+            key,
             clock,
             store,
             bus,
             blobs,
         })
     }
+}
+
+/// Functions that the replicas share over the database.
+async fn shared(
+    store: &Arc<PostgresStore>,
+    clock: &Arc<dyn Clock>,
+    service: &'static str,
+    handle: &Handle,
+) -> Result<Arc<dyn FunctionRegistry>, StartError> {
+    let functions: Arc<dyn SharedFunctionStore> = store.clone();
+    let options = RegistryOptions { worker: WorkerId::generate(service), ..RegistryOptions::default() };
+    let registry = SharedRegistry::open(functions, Arc::clone(clock), options).await;
+    let (registry, following) = registry.map_err(|error| StartError::of("read the functions", &error))?;
+    let token = handle.token();
+    handle.spawn("registry", OnExit::Shutdown, async move {
+        token.run_until_cancelled(following).await;
+    });
+    Ok(Arc::new(registry))
 }
 
 /// What the bus counts, among the metrics of this process.

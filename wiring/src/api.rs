@@ -1,16 +1,19 @@
 //! `eventflow-api`: takes declarations and calls, and answers what happened.
 
 use crate::adapters::{self, Adapters, Sections};
+use crate::cluster::Cluster;
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
 use crate::ranges::{self, Section};
-use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Wasm};
+use crate::sections::{
+    Auth, Blobs, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process, Registry, Ui, Wasm,
+};
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
 use eventflow_api::{App, Http, Parts, Shape};
 use eventflow_bus::JetStreamBus;
 use eventflow_dispatcher::Relay;
-use eventflow_domain::ports::{Bus, Runtime, Store};
+use eventflow_domain::ports::{self, Bus, Runtime, Store};
 use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
 use eventflow_interconnect::{ClientConfig, RemoteInvoker, StaticPeers};
 use eventflow_lifecycle::config::{Problems, Validate, duration};
@@ -33,7 +36,7 @@ pub struct ApiConfig {
     pub admin_listen: String,
     /// A folder of this replica's own, for scratch files.
     pub data: PathBuf,
-    /// What functions may be: `wasm`, and on one's own machine `process`.
+    /// What functions may be: `wasm`, in a cluster `kubernetes` (containers), on one's own machine `process`.
     pub runtimes: Vec<String>,
     /// How long running requests may go on at shutdown; at most 10m.
     #[serde(with = "duration")]
@@ -47,6 +50,8 @@ pub struct ApiConfig {
     pub blobs: Blobs,
     pub auth: Auth,
     pub peers: Peers,
+    pub registry: Registry,
+    pub kubernetes: Kubernetes,
     pub telemetry: eventflow_telemetry::Config,
 }
 
@@ -67,6 +72,8 @@ impl Default for ApiConfig {
             blobs: Blobs::default(),
             auth: Auth::default(),
             peers: Peers::default(),
+            registry: Registry::default(),
+            kubernetes: Kubernetes::default(),
             telemetry: eventflow_telemetry::Config::default(),
         }
     }
@@ -78,7 +85,9 @@ impl Validate for ApiConfig {
         ranges::listeners(problems, &[("listen", &self.listen), ("admin_listen", &self.admin_listen)]);
         Runtimes::check(&self.runtimes, problems);
         let Self { gateway, ui, limits, wasm, postgres, nats, blobs, auth, peers, .. } = self;
-        let sections: [&dyn Section; 9] = [gateway, ui, limits, wasm, postgres, nats, blobs, auth, peers];
+        let Self { registry, kubernetes, .. } = self;
+        let sections: [&dyn Section; 11] =
+            [gateway, ui, limits, wasm, postgres, nats, blobs, auth, peers, registry, kubernetes];
         for section in sections {
             section.check(problems);
         }
@@ -112,8 +121,10 @@ impl Service for ApiService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let ApiConfig { postgres, nats, blobs, auth, .. } = config;
-        let adapters = Adapters::open(Sections { postgres, nats, blobs, auth }, Self::NAME, handle).await?;
+        let ApiConfig { postgres, nats, blobs, auth, registry, kubernetes, peers, .. } = config;
+        let in_cluster = Runtimes::in_cluster(&config.runtimes) || !peers.dispatchers_service.is_empty();
+        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster };
+        let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let app = app(config, &adapters, handle)?;
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -154,7 +165,7 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
     let wake = relay.handle();
     let token = handle.token();
     handle.spawn("relay", OnExit::Shutdown, async move { relay.run(token).await });
-    let peers = Arc::new(StaticPeers::new(config.peers.dispatchers.iter().map(String::as_str)));
+    let peers = dispatchers(&config.peers, adapters.cluster.as_ref(), handle);
     let client = ClientConfig { payload_limit: config.limits.payload, ..ClientConfig::default() };
     let invoker =
         RemoteInvoker::new(peers, Arc::clone(&adapters.peer_key), Arc::clone(&adapters.clock), client);
@@ -176,10 +187,23 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
     Ok(App::start(parts, told, handle))
 }
 
+/// Where the dispatchers are.
+fn dispatchers(peers: &Peers, cluster: Option<&Cluster>, handle: &Handle) -> Arc<dyn ports::Peers> {
+    match (cluster, peers.dispatchers_service.split_once(':')) {
+        (Some(cluster), Some((service, port))) => cluster.peers(service, port, handle),
+        _ => Arc::new(StaticPeers::new(peers.dispatchers.iter().map(String::as_str))),
+    }
+}
+
 /// Runtimes that are only asked whether they take a declaration: they run nothing here.
 fn checking(config: &ApiConfig, adapters: &Adapters) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
     let wasm = Wasm { max_instances: 1, ..config.wasm.clone() };
     let sections = Runtimes { wasm: &wasm, process: &Process::default(), limits: &config.limits };
     let nobody: Arc<dyn Observer> = Arc::new(Nobody);
-    sections.build(&config.runtimes, &config.data, adapters, &nobody)
+    let mut runtimes = sections.build(&config.runtimes, &config.data, adapters, &nobody)?;
+    if let Some(cluster) = adapters.cluster.as_ref().filter(|_| Runtimes::in_cluster(&config.runtimes)) {
+        let Adapters { blobs, clock, .. } = adapters;
+        runtimes.push(cluster.checking(&config.kubernetes, &config.limits, blobs, clock));
+    }
+    Ok(runtimes)
 }

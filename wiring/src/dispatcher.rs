@@ -1,10 +1,12 @@
 //! `eventflow-dispatcher`: takes calls that wait, runs them, and writes down how they ended.
 
 use crate::adapters::{self, Adapters, Sections};
+use crate::cluster::RuntimeParts;
 use crate::copies::Copies;
 use crate::ranges::{self, Section};
 use crate::sections::{
-    Auth, Blobs, Dispatcher as Dispatching, Limits, Nats, Postgres, Process, Retention, Wasm,
+    Auth, Blobs, Dispatcher as Dispatching, Kubernetes, Limits, Nats, Postgres, Process, Registry, Retention,
+    Wasm,
 };
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
@@ -39,7 +41,7 @@ pub struct DispatcherConfig {
     pub admin_listen: String,
     /// A folder of this replica's own: compiled code, scratch files.
     pub data: PathBuf,
-    /// What functions may be: `wasm`, and on one's own machine `process`.
+    /// What functions may be: `wasm`, in a cluster `kubernetes` (containers), on one's own machine `process`.
     pub runtimes: Vec<String>,
     /// How long running calls may go on at shutdown; at most 10m.
     #[serde(with = "duration")]
@@ -53,6 +55,8 @@ pub struct DispatcherConfig {
     pub nats: Nats,
     pub blobs: Blobs,
     pub auth: Auth,
+    pub registry: Registry,
+    pub kubernetes: Kubernetes,
     pub telemetry: eventflow_telemetry::Config,
 }
 
@@ -73,6 +77,8 @@ impl Default for DispatcherConfig {
             nats: Nats::default(),
             blobs: Blobs::default(),
             auth: Auth::default(),
+            registry: Registry::default(),
+            kubernetes: Kubernetes::default(),
             telemetry: eventflow_telemetry::Config::default(),
         }
     }
@@ -83,9 +89,10 @@ impl Validate for DispatcherConfig {
         ranges::grace(problems, self.grace);
         ranges::listeners(problems, &[("listen", &self.listen), ("admin_listen", &self.admin_listen)]);
         Runtimes::check(&self.runtimes, problems);
-        let Self { limits, dispatcher, retention, process, wasm, postgres, nats, blobs, auth, .. } = self;
-        let sections: [&dyn Section; 9] =
-            [limits, dispatcher, retention, process, wasm, postgres, nats, blobs, auth];
+        let Self { limits, dispatcher, retention, process, wasm, .. } = self;
+        let Self { postgres, nats, blobs, auth, registry, kubernetes, .. } = self;
+        let sections: [&dyn Section; 11] =
+            [limits, dispatcher, retention, process, wasm, postgres, nats, blobs, auth, registry, kubernetes];
         for section in sections {
             section.check(problems);
         }
@@ -119,10 +126,15 @@ impl Service for DispatcherService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let DispatcherConfig { postgres, nats, blobs, auth, .. } = config;
-        let adapters = Adapters::open(Sections { postgres, nats, blobs, auth }, Self::NAME, handle).await?;
+        let DispatcherConfig { postgres, nats, blobs, auth, registry, kubernetes, .. } = config;
+        let in_cluster = Runtimes::in_cluster(&config.runtimes);
+        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster };
+        let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
-        let dispatcher = dispatcher(config, &adapters, metrics, handle)?;
+        let dispatcher = dispatcher(config, &adapters, metrics, handle).await?;
+        if let Some(cluster) = adapters.cluster.as_ref().filter(|_| in_cluster) {
+            cluster.scale(kubernetes, &adapters.registry, &adapters.store, &adapters.clock, handle);
+        }
         let draining = Arc::new(AtomicBool::new(false));
         let parts = ServerParts {
             invoker: dispatcher.clone(),
@@ -158,7 +170,7 @@ impl Service for DispatcherService {
     }
 }
 
-fn dispatcher(
+async fn dispatcher(
     config: &DispatcherConfig,
     adapters: &Adapters,
     metrics: Metrics,
@@ -169,13 +181,20 @@ fn dispatcher(
         Copies::start(Arc::clone(&adapters.registry), Arc::clone(&bus), Arc::clone(&adapters.clock), handle);
     let observer: Arc<dyn Observer> = copies;
     let sections = Runtimes { wasm: &config.wasm, process: &config.process, limits: &config.limits };
+    let mut runtimes = sections.build(&config.runtimes, &config.data, adapters, &observer)?;
+    if let Some(cluster) = adapters.cluster.as_ref().filter(|_| Runtimes::in_cluster(&config.runtimes)) {
+        let Adapters { key, store, blobs, clock, .. } = adapters;
+        let (section, limits) = (&config.kubernetes, &config.limits);
+        let parts = RuntimeParts { section, limits, key, store, blobs, clock };
+        runtimes.push(cluster.runtime(parts, handle).await?);
+    }
     let ports = Ports {
         store: adapters.store.clone(),
         slots: Some(adapters.store.clone()),
         bus,
         registry: Arc::clone(&adapters.registry),
         blobs: Arc::clone(&adapters.blobs),
-        runtimes: sections.build(&config.runtimes, &config.data, adapters, &observer)?,
+        runtimes,
         clock: Arc::clone(&adapters.clock),
         metrics,
     };
@@ -218,14 +237,19 @@ impl Runtimes<'_> {
     /// Adds what is wrong with the names.
     pub fn check(names: &[String], problems: &mut Problems) {
         if names.is_empty() {
-            problems.push("runtimes", "must name at least one of wasm, process");
+            problems.push("runtimes", "must name at least one of wasm, kubernetes, process");
         }
-        for name in names.iter().filter(|name| !matches!(name.as_str(), "wasm" | "process")) {
-            problems.push("runtimes", format!("must be of wasm, process, has {name:?}"));
+        for name in names.iter().filter(|name| !matches!(name.as_str(), "wasm" | "kubernetes" | "process")) {
+            problems.push("runtimes", format!("must be of wasm, kubernetes, process, has {name:?}"));
         }
     }
 
-    /// Builds those that are named; `data` is this process's own folder.
+    /// Whether functions may run in pods.
+    pub fn in_cluster(names: &[String]) -> bool {
+        names.iter().any(|name| name == "kubernetes")
+    }
+
+    /// Builds those that are named and run in this process; `data` is this process's own folder.
     pub fn build(
         &self,
         names: &[String],
@@ -238,7 +262,7 @@ impl Runtimes<'_> {
         })?;
         let (blobs, clock) = (&adapters.blobs, &adapters.clock);
         let mut runtimes = Vec::new();
-        for name in names {
+        for name in names.iter().filter(|name| *name != "kubernetes") {
             let runtime = match name.as_str() {
                 "process" => translate::process(self.process, self.limits, data, clock, Arc::clone(observer)),
                 _ => translate::wasm(self.wasm, self.limits, data, blobs, clock),

@@ -9,8 +9,14 @@
 
 pub mod adapters;
 pub mod api;
+#[cfg(feature = "kubernetes")]
+pub mod cluster;
+#[cfg(not(feature = "kubernetes"))]
+#[path = "no_cluster.rs"]
+pub mod cluster;
 pub mod copies;
 pub mod dispatcher;
+#[cfg(feature = "kubernetes")]
 pub mod operator;
 pub mod ranges;
 pub mod sections;

@@ -1,8 +1,10 @@
 //! Which values of the sections make sense.
 
 use crate::sections::{
-    Auth, Blobs, Dispatcher, Gateway, Limits, Nats, Peers, Postgres, Process, Retention, Ui, Wasm,
+    Auth, Blobs, Dispatcher, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process, Registry,
+    Retention, Ui, Wasm,
 };
+use eventflow_domain::Namespace;
 use eventflow_domain::quantity::{Memory, format_duration};
 use eventflow_lifecycle::config::Problems;
 use eventflow_runtime_process::ProcessConfig;
@@ -248,9 +250,58 @@ impl Section for Auth {
     }
 }
 
+impl Section for Registry {
+    fn check(&self, problems: &mut Problems) {
+        if !matches!(self.kind.as_str(), "postgres" | "kubernetes") {
+            problems.push("registry.kind", format!("must be postgres or kubernetes, is {:?}", self.kind));
+        }
+    }
+}
+
+impl Section for Kubernetes {
+    fn check(&self, problems: &mut Problems) {
+        let checks = [
+            ("kubernetes.job_ttl", self.job_ttl, seconds(60, 7 * 24 * HOUR)),
+            ("kubernetes.lease", self.lease, seconds(3, 300)),
+            ("kubernetes.scale_every", self.scale_every, seconds(1, 60)),
+            ("kubernetes.scale_window", self.scale_window, seconds(0, HOUR)),
+            ("kubernetes.scale_to_zero_after", self.scale_to_zero_after, seconds(0, 24 * HOUR)),
+        ];
+        times(problems, &checks);
+        if !matches!(self.pod_security.as_str(), "restricted" | "baseline") {
+            let is = &self.pod_security;
+            problems.push("kubernetes.pod_security", format!("must be restricted or baseline, is {is:?}"));
+        }
+        if !self.transfer_url.is_empty() && !self.transfer_url.starts_with("http://") {
+            let is = &self.transfer_url;
+            problems.push("kubernetes.transfer_url", format!("must begin with http://, is {is:?}"));
+        }
+        for (key, name) in self
+            .namespaces
+            .iter()
+            .map(|name| ("kubernetes.namespaces", name))
+            .chain([("kubernetes.namespace", &self.namespace)])
+        {
+            if let Err(error) = name.parse::<Namespace>() {
+                problems.push(key, format!("{error}, is {name:?}"));
+            }
+        }
+    }
+}
+
+/// `service:port`, the name of a Service and that of one of its ports.
+fn service(problems: &mut Problems, key: &str, value: &str) {
+    let parts = value.split_once(':').filter(|(service, port)| !service.is_empty() && !port.is_empty());
+    if parts.is_none() {
+        problems.push(key, format!("must be service:port, both names, is {value:?}"));
+    }
+}
+
 impl Section for Peers {
     fn check(&self, problems: &mut Problems) {
-        if self.dispatchers.is_empty() {
+        if !self.dispatchers_service.is_empty() {
+            service(problems, "peers.dispatchers_service", &self.dispatchers_service);
+        } else if self.dispatchers.is_empty() {
             problems.push("peers.dispatchers", "must name at least one dispatcher, host:port");
         }
         for peer in &self.dispatchers {

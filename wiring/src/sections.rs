@@ -337,9 +337,84 @@ pub struct Auth {
     pub dev_login: String,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Registry {
+    /// Where functions are declared: `postgres`, or `kubernetes` for custom resources that an operator numbers.
+    pub kind: String,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { kind: "postgres".to_owned() }
+    }
+}
+
+impl Registry {
+    pub fn is_kubernetes(&self) -> bool {
+        self.kind == "kubernetes"
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kubernetes {
+    /// A kubeconfig; without one, the service account of this pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// Where EventFlow's own objects are.
+    pub namespace: String,
+    /// Where functions may be; empty = in every namespace with the label `eventflow.io/enabled=true`.
+    pub namespaces: Vec<String>,
+    /// The image with `eventflow-job-agent`: for payloads over 64 KiB or of bytes, and for `result: file`.
+    pub agent_image: String,
+    /// How pods reach `transfer_listen` of this dispatcher, or of any: `http://host:port`.
+    pub transfer_url: String,
+    /// Where pods of Jobs fetch payloads and upload results.
+    pub transfer_listen: String,
+    /// What pods of functions may do that say nothing of it: `restricted` or `baseline`.
+    pub pod_security: String,
+    /// How long Jobs stay after their end; 1m to 7d.
+    #[serde(with = "duration")]
+    pub job_ttl: Duration,
+    /// How long one dispatcher is the one that scales without a renewal; 3s to 5m.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// How often the load is looked at; 1s to 1m.
+    #[serde(with = "duration")]
+    pub scale_every: Duration,
+    /// Warm copies go when none of this time needed them; at most 1h.
+    #[serde(with = "duration")]
+    pub scale_window: Duration,
+    /// The last warm copy goes when nothing was called for so long; at most 1d.
+    #[serde(with = "duration")]
+    pub scale_to_zero_after: Duration,
+}
+
+impl Default for Kubernetes {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            namespace: "eventflow".to_owned(),
+            namespaces: Vec::new(),
+            agent_image: String::new(),
+            transfer_url: String::new(),
+            transfer_listen: "0.0.0.0:9091".to_owned(),
+            pod_security: "restricted".to_owned(),
+            job_ttl: Duration::from_secs(3600),
+            lease: Duration::from_secs(15),
+            scale_every: Duration::from_secs(2),
+            scale_window: Duration::from_secs(60),
+            scale_to_zero_after: Duration::from_secs(120),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Peers {
     /// The internal addresses of the dispatchers, `host:port`.
     pub dispatchers: Vec<String>,
+    /// In a cluster instead: the Service of the dispatchers, in `kubernetes.namespace`, and the name of its port:
+    /// `eventflow-dispatcher:internal`. Each of its ready endpoints is asked, so no DNS and no kube-proxy are needed.
+    pub dispatchers_service: String,
 }

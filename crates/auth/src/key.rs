@@ -88,7 +88,8 @@ impl Key {
         Ok(key)
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// For what is derived from it; never to be shown.
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

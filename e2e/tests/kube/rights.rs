@@ -34,6 +34,7 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
         (api, "watch", "functions.eventflow.io", "tenant"),
         (dispatcher, "create", "jobs.batch", "tenant"),
         (dispatcher, "get", "pods#log", "tenant"),
+        (dispatcher, "patch", "functions.eventflow.io#status", "tenant"),
         (dispatcher, "patch", "deployments.apps#scale", "tenant"),
         (dispatcher, "update", "leases.coordination.k8s.io/eventflow-scaler", "eventflow"),
         (operator, "patch", "functions.eventflow.io#status", "tenant"),

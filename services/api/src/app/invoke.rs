@@ -337,6 +337,11 @@ pub(super) fn takes_calls(function: &Function) -> Result<()> {
     if function.paused {
         return refuse("FunctionPaused", format!("function {name:?} is paused: resume it first"));
     }
+    if function.version == VersionNumber(0) {
+        let text = format!("function {name:?} has no version yet: the operator records it in a moment");
+        let pending = Error::new(ErrorKind::Unavailable, "VersionPending", text);
+        return Err(pending.with_retry_after(Duration::from_secs(1)));
+    }
     let ready = function.readiness.condition(Readiness::READY);
     if let Some(ready) = ready
         .filter(|ready| ready.status == ConditionStatus::False && INVALID.contains(&ready.reason.as_str()))
