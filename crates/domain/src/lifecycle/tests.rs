@@ -134,11 +134,13 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Verdict::Succeeded),
         Just(failed(Reason::ExitCode)),
         Just(failed(Reason::ClientError)),
+        Just(failed(Reason::Evicted)),
         Just(Verdict::Cancelled),
         Just(Verdict::FunctionDeleted),
         Just(Verdict::Released),
     ];
     prop_oneof![
+        2 => (0i64..12).prop_map(|epoch| Event::Adopt { epoch: Epoch(epoch) }),
         4 => Just(Event::Claim),
         4 => (0i64..12, verdict, 0u16..1000)
             .prop_map(|(epoch, verdict, jitter)| Event::Settle { epoch: Epoch(epoch), verdict, jitter }),
@@ -165,7 +167,7 @@ proptest! {
         for (event, pause) in events {
             now = now + Duration::from_secs(pause);
             let given = match &event {
-                Event::Settle { epoch, .. } | Event::LeaseLost { epoch } => Some(*epoch),
+                Event::Settle { epoch, .. } | Event::LeaseLost { epoch } | Event::Adopt { epoch } => Some(*epoch),
                 _ => None,
             };
             let before = life;
@@ -183,6 +185,11 @@ proptest! {
                     Effect::OpenAttempt { number, epoch } => {
                         opened += 1;
                         prop_assert_eq!((*number, *epoch), (opened, next.epoch));
+                    }
+                    // The same attempt goes on; whoever had it before decides nothing any more.
+                    Effect::ResumeAttempt { epoch } => {
+                        prop_assert_eq!((*epoch, next.attempts), (before.epoch.next(), before.attempts));
+                        prop_assert_eq!((next.epoch, next.state), (*epoch, State::Running));
                     }
                     Effect::CloseAttempt { .. } => closed += 1,
                     Effect::Finish { .. } => finished += 1,

@@ -224,7 +224,7 @@ async fn what_dispatchers_find_about_wasm_is_written_once_and_nothing_of_pods() 
         observed_generation: 0,
         since: Timestamp::default(),
     };
-    let ready = Readiness { conditions: vec![condition], desired_copies: 0, ready_copies: 0 };
+    let ready = Readiness { conditions: vec![condition], ..Readiness::default() };
     registry.report(function.uid, function.version, ready.clone()).await.expect("reported");
     let object = functions(&world).get("w").await.expect("there");
     let report = object.status.as_ref().and_then(|status| status.report.clone()).expect("a report");
