@@ -6,10 +6,11 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use std::time::Duration;
 
 /// Each is applied once, in order.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/postgres/0001_record.sql"),
     include_str!("../../migrations/postgres/0002_shared_functions.sql"),
     include_str!("../../migrations/postgres/0003_slots.sql"),
+    include_str!("../../migrations/postgres/0004_function_revision.sql"),
     include_str!("../../migrations/postgres/0005_ended_by_time.sql"),
 ];
 

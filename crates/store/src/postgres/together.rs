@@ -92,6 +92,16 @@ impl SharedFunctionStore for PostgresStore {
             .await
     }
 
+    async fn function_revision(&self) -> Result<u64> {
+        self.read(&self.readers, |conn| {
+            Box::pin(async move {
+                let row = sqlx::query("SELECT value FROM function_revision").fetch_one(conn).await?;
+                Ok(u64::try_from(row.int(0)?).unwrap_or(0))
+            })
+        })
+        .await
+    }
+
     fn function_news(&self) -> BoxStream<'static, FunctionNews> {
         news::listen(&self.readers, self.options.statement())
     }

@@ -13,6 +13,8 @@ pub enum FunctionNews {
     Changed(FunctionKey),
     /// What is reported of the function is another than before.
     Reported(FunctionUid),
+    /// All changes of rows up to this number were told before it.
+    Revision(u64),
     /// Some news may have been missed: read all.
     Resync,
 }
@@ -48,6 +50,9 @@ pub trait SharedFunctionStore: FunctionStore {
     /// Removes the row if it still has this uid and generation, and what was reported of it; its versions stay.
     /// Whether it was there.
     async fn function_remove_at(&self, key: &FunctionKey, uid: FunctionUid, generation: i64) -> Result<bool>;
+
+    /// The number of the last committed change of a row, by any process. It only grows.
+    async fn function_revision(&self) -> Result<u64>;
 
     /// News of every writer, this process included; [`FunctionNews::Resync`] first, and again whenever some may
     /// have been lost. Does not end while the store is open, whatever happens to the connection. To be read without
