@@ -4,7 +4,6 @@
 //! do; each dispatcher reaches it over a line of its own that can be cut, so that a process that hangs, or a
 //! database that is away, is one word in a test.
 
-mod at_once;
 mod clock;
 mod fairness;
 mod leases;
