@@ -3,16 +3,17 @@
 use crate::adapters::{self, Adapters, Sections};
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
+use crate::in_order;
 use crate::ranges::{self, Section};
 use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Wasm};
 use crate::service::{Service, StartError, admin, bind};
-use crate::translate;
+use crate::{peers, translate};
 use eventflow_api::{App, Http, Parts, Shape};
 use eventflow_bus::JetStreamBus;
 use eventflow_dispatcher::Relay;
 use eventflow_domain::ports::{Bus, Runtime, Store};
-use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
-use eventflow_interconnect::{ClientConfig, RemoteInvoker, StaticPeers};
+use eventflow_gateway::{Deps, ServerConfig, for_gateways, router, serve, ui};
+use eventflow_interconnect::{ClientConfig, RemoteInvoker};
 use eventflow_lifecycle::config::{Problems, Validate, duration};
 use eventflow_lifecycle::{Handle, OnExit};
 use eventflow_runtime_process::Observer;
@@ -23,6 +24,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What CloudEvents say that they come from.
+const SOURCE: &str = "/eventflow";
+/// Requests at once on one connection: a gateway has one for all of its callers.
+const MAX_STREAMS: u32 = 4096;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -123,16 +129,20 @@ impl Service for ApiService {
         let http = Arc::new(Http::new(app, Arc::clone(&adapters.authenticator)));
         let deps = Deps {
             invoke: http.clone(),
-            proxy: http,
+            proxy: http.clone(),
             health: handle.health().clone(),
             metrics,
             draining: handle.draining(),
+            peers: Some(Arc::clone(&adapters.peer_key)),
             fallback: Some(ui()),
         };
         let gateway = translate::gateway(&config.gateway, &config.limits, address.ip().is_loopback());
         let router =
             router(gateway, services, deps).map_err(|error| StartError::of("build the routes", &error))?;
-        let server = ServerConfig { grace: config.grace, ..ServerConfig::default() };
+        let router = router.merge(for_gateways(http, Arc::clone(&adapters.peer_key), config.limits.payload));
+        let router = in_order::layer(router, Arc::clone(&adapters.registry));
+        let server =
+            ServerConfig { grace: config.grace, max_streams: MAX_STREAMS, ..ServerConfig::default() };
         handle.spawn("server", OnExit::Shutdown, serve(listener, router, server, handle.draining()));
         ready.ready();
         Ok(Self { address, store: adapters.store, bus: adapters.bus })
@@ -154,7 +164,7 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
     let wake = relay.handle();
     let token = handle.token();
     handle.spawn("relay", OnExit::Shutdown, async move { relay.run(token).await });
-    let peers = Arc::new(StaticPeers::new(config.peers.dispatchers.iter().map(String::as_str)));
+    let peers = peers::dispatchers(&config.peers);
     let client = ClientConfig { payload_limit: config.limits.payload, ..ClientConfig::default() };
     let invoker =
         RemoteInvoker::new(peers, Arc::clone(&adapters.peer_key), Arc::clone(&adapters.clock), client);
@@ -162,6 +172,7 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
         registry: Arc::clone(&adapters.registry),
         store,
         bus,
+        events: Arc::new(Arc::clone(&adapters.bus).function_events(Arc::clone(&adapters.clock), SOURCE)),
         blobs: Arc::clone(&adapters.blobs),
         invoker: Arc::new(invoker),
         runtimes: checking(config, adapters)?,

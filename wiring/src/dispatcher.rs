@@ -128,7 +128,6 @@ impl Service for DispatcherService {
             invoker: dispatcher.clone(),
             registry: Arc::clone(&adapters.registry),
             load: Arc::new(Load {
-                slots: config.dispatcher.slots,
                 dispatcher,
                 store: Arc::clone(&adapters.store),
                 clock: Arc::clone(&adapters.clock),
@@ -188,7 +187,6 @@ fn dispatcher(
 
 #[derive(Debug)]
 struct Load {
-    slots: usize,
     dispatcher: Arc<Dispatcher>,
     store: Arc<PostgresStore>,
     clock: Arc<dyn Clock>,
@@ -198,7 +196,7 @@ struct Load {
 impl LoadSource for Load {
     fn own(&self) -> OwnLoad {
         let status = self.dispatcher.status();
-        OwnLoad { slots: self.slots, running: status.running, waiting: status.waiting }
+        OwnLoad { slots: status.slots, running: status.running, waiting: status.waiting }
     }
 
     async fn queues(&self) -> DomainResult<(Vec<QueueStats>, Timestamp)> {

@@ -1,13 +1,15 @@
 //! Which values of the sections make sense.
 
 use crate::sections::{
-    Auth, Blobs, Dispatcher, Gateway, Limits, Nats, Peers, Postgres, Process, Retention, Ui, Wasm,
+    Auth, Blobs, Dispatcher, Gateway, InstallationKey, Limits, Nats, Peers, Postgres, Process, Retention, Ui,
+    Wasm,
 };
 use eventflow_domain::quantity::{Memory, format_duration};
 use eventflow_lifecycle::config::Problems;
 use eventflow_runtime_process::ProcessConfig;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 const KI: u64 = 1 << 10;
@@ -130,6 +132,7 @@ impl Section for Dispatcher {
         sizes(problems, &[("dispatcher.log_buffer", self.log_buffer, MI..=16 * GI)]);
         let numbers = [
             ("dispatcher.slots", self.slots as u64, 1..=100_000),
+            ("dispatcher.min_slots", self.min_slots as u64, 1..=100_000),
             ("dispatcher.default_concurrency", self.default_concurrency.into(), 1..=100_000),
             ("dispatcher.max_waiting", self.max_waiting as u64, 0..=1_000_000),
             ("dispatcher.record_buffer", self.record_buffer as u64, 1..=1_000_000),
@@ -239,12 +242,22 @@ impl Section for Blobs {
 
 impl Section for Auth {
     fn check(&self, problems: &mut Problems) {
-        if self.key_file.as_os_str().is_empty() {
-            problems.push("auth.key_file", "must name the file with the installation's key");
-        }
+        key_file(problems, &self.key_file);
         if !matches!(self.dev_login.as_str(), "" | "cluster") {
             problems.push("auth.dev_login", format!("must be empty or \"cluster\", is {:?}", self.dev_login));
         }
+    }
+}
+
+impl Section for InstallationKey {
+    fn check(&self, problems: &mut Problems) {
+        key_file(problems, &self.key_file);
+    }
+}
+
+fn key_file(problems: &mut Problems, file: &Path) {
+    if file.as_os_str().is_empty() {
+        problems.push("auth.key_file", "must name the file with the installation's key");
     }
 }
 
@@ -253,10 +266,12 @@ impl Section for Peers {
         if self.dispatchers.is_empty() {
             problems.push("peers.dispatchers", "must name at least one dispatcher, host:port");
         }
-        for peer in &self.dispatchers {
-            let port = peer.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-            if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-                problems.push("peers.dispatchers", format!("must be host:port, has {peer:?}"));
+        for (key, peers) in [("peers.dispatchers", &self.dispatchers), ("peers.apis", &self.apis)] {
+            for peer in peers {
+                let port = peer.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+                if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+                    problems.push(key, format!("must be host:port, has {peer:?}"));
+                }
             }
         }
     }

@@ -99,8 +99,10 @@ impl Default for Limits {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dispatcher {
-    /// Runs at once, over all functions.
+    /// Most runs at once, over all functions. Within it the bound follows the work that waits and how busy the machine is.
     pub slots: usize,
+    /// The bound of runs at once is not lowered below this; where `slots` is less, that.
+    pub min_slots: usize,
     /// Runs at once of a function that declares no `concurrency`.
     pub default_concurrency: u32,
     /// Calls whose callers wait for a slot, over all functions; one more gets 429.
@@ -126,6 +128,7 @@ impl Default for Dispatcher {
         let config = eventflow_dispatcher::Config::default();
         Self {
             slots: config.slots,
+            min_slots: config.min_slots,
             default_concurrency: config.default_concurrency,
             max_waiting: config.max_waiting,
             lease: config.lease,
@@ -333,8 +336,18 @@ impl Default for Blobs {
 pub struct Auth {
     /// The file with the installation's key, mode 600, the same for all replicas: it signs tokens.
     pub key_file: PathBuf,
+    /// The file of those who log in with a password: entries as `eventflow user` prints them. Read at start.
+    pub users_file: Option<PathBuf>,
     /// `cluster` lets admin/admin log in: for tests and clusters on one's own machine. Else empty.
     pub dev_login: String,
+}
+
+/// What a service needs of [`Auth`] that logs nobody in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InstallationKey {
+    /// The file with the installation's key, mode 600, the same for all replicas of all services.
+    pub key_file: PathBuf,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -342,4 +355,6 @@ pub struct Auth {
 pub struct Peers {
     /// The internal addresses of the dispatchers, `host:port`.
     pub dispatchers: Vec<String>,
+    /// The addresses of the apis, `host:port`. Only a gateway asks for them.
+    pub apis: Vec<String>,
 }
