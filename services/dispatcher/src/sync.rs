@@ -11,7 +11,7 @@
 mod carried;
 mod record;
 
-pub(crate) use record::{Ran, end};
+pub(crate) use record::{Ran, end, running};
 
 use crate::attempt::{Finish, Work, carry_out, load};
 use crate::core::Core;

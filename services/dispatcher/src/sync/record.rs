@@ -16,7 +16,7 @@ pub(super) fn started(core: &Core, call: &SyncCall) -> Invocation {
 }
 
 /// A call that runs from `now` on.
-fn running(new: &NewInvocation, now: Timestamp) -> Invocation {
+pub(crate) fn running(new: &NewInvocation, now: Timestamp) -> Invocation {
     let mut record = of(new);
     record.lifecycle = Lifecycle::started(now);
     record.started_at = Some(now);
