@@ -152,7 +152,7 @@ impl Cluster {
         all.push((gateway, GATEWAY));
         for setting in settings {
             let section = setting.split(['.', '=']).next().unwrap_or_default();
-            for (command, known) in all.iter_mut().filter(|(_, known)| known.contains(&section)) {
+            for (command, _) in all.iter_mut().filter(|(_, known)| known.contains(&section)) {
                 command.args(["--set", setting]);
             }
         }

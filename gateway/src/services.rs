@@ -9,7 +9,7 @@ use axum::response::Response;
 use draining::UntilDraining;
 use eventflow_interconnect::Apis;
 use eventflow_lifecycle::CancellationToken;
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, MethodDescriptor};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn passed_through(apis: &Apis, pool: &DescriptorPool, draining: &CancellationTok
     let streams: HashSet<String> = pool
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
-        .filter(|method| method.is_server_streaming())
+        .filter(MethodDescriptor::is_server_streaming)
         .map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name()))
         .collect();
     let streams = Arc::new(streams);

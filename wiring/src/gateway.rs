@@ -2,7 +2,7 @@
 
 use crate::adapters;
 use crate::ranges::{self, Section};
-use crate::sections::{Gateway, InstallationKey, Limits, Peers};
+use crate::sections::{Auth, Gateway, Limits, Peers};
 use crate::service::{Service, StartError, admin, bind};
 use crate::{peers, translate, users};
 use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey};
@@ -30,7 +30,8 @@ pub struct GatewayConfig {
     pub grace: Duration,
     pub gateway: Gateway,
     pub limits: Limits,
-    pub auth: InstallationKey,
+    /// Of it the key alone: the apis log people in.
+    pub auth: Auth,
     pub peers: Peers,
     pub telemetry: eventflow_telemetry::Config,
 }
@@ -43,7 +44,7 @@ impl Default for GatewayConfig {
             grace: Duration::from_secs(25),
             gateway: Gateway::default(),
             limits: Limits::default(),
-            auth: InstallationKey::default(),
+            auth: Auth::default(),
             peers: Peers::default(),
             telemetry: eventflow_telemetry::Config::default(),
         }

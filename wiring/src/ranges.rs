@@ -1,15 +1,13 @@
 //! Which values of the sections make sense.
 
 use crate::sections::{
-    Auth, Blobs, Dispatcher, Gateway, InstallationKey, Limits, Nats, Peers, Postgres, Process, Retention, Ui,
-    Wasm,
+    Auth, Blobs, Dispatcher, Gateway, Limits, Nats, Peers, Postgres, Process, Retention, Ui, Wasm,
 };
 use eventflow_domain::quantity::{Memory, format_duration};
 use eventflow_lifecycle::config::Problems;
 use eventflow_runtime_process::ProcessConfig;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
 const KI: u64 = 1 << 10;
@@ -242,22 +240,12 @@ impl Section for Blobs {
 
 impl Section for Auth {
     fn check(&self, problems: &mut Problems) {
-        key_file(problems, &self.key_file);
+        if self.key_file.as_os_str().is_empty() {
+            problems.push("auth.key_file", "must name the file with the installation's key");
+        }
         if !matches!(self.dev_login.as_str(), "" | "cluster") {
             problems.push("auth.dev_login", format!("must be empty or \"cluster\", is {:?}", self.dev_login));
         }
-    }
-}
-
-impl Section for InstallationKey {
-    fn check(&self, problems: &mut Problems) {
-        key_file(problems, &self.key_file);
-    }
-}
-
-fn key_file(problems: &mut Problems, file: &Path) {
-    if file.as_os_str().is_empty() {
-        problems.push("auth.key_file", "must name the file with the installation's key");
     }
 }
 

@@ -342,14 +342,6 @@ pub struct Auth {
     pub dev_login: String,
 }
 
-/// What a service needs of [`Auth`] that logs nobody in.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct InstallationKey {
-    /// The file with the installation's key, mode 600, the same for all replicas of all services.
-    pub key_file: PathBuf,
-}
-
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Peers {

@@ -56,7 +56,8 @@ async fn a_call_that_one_api_took_is_waited_for_followed_and_cancelled_at_anothe
 
     let id = one.invoke_async("short", "hi").await;
     let mut lines = two.request("GET", &format!("/v1/invocations/{id}/logs?follow=true")).stream().await;
-    let waits = two.get(&format!("/v1/invocations/{id}?wait=30s"));
+    let path = format!("/v1/invocations/{id}?wait=30s");
+    let waits = two.get(&path);
     let (record, line) = tokio::join!(waits, lines.value());
     assert_eq!(record.json()["state"], "SUCCEEDED", "{record:?}");
     assert_eq!(line.expect("a line")["text"], "line");
@@ -64,9 +65,9 @@ async fn a_call_that_one_api_took_is_waited_for_followed_and_cancelled_at_anothe
     let id = one.invoke_async("slow", "").await;
     let running = async || (two.record(&id).await["state"] == "RUNNING").then_some(());
     until("the call to run", SOON, running).await;
-    let waits = one.get(&format!("/v1/invocations/{id}?wait=30s"));
-    let (waited, cancelled) =
-        tokio::join!(waits, two.post(&format!("/v1/invocations/{id}:cancel"), &json!({})));
+    let (path, cancel) = (format!("/v1/invocations/{id}?wait=30s"), format!("/v1/invocations/{id}:cancel"));
+    let (waits, nothing) = (one.get(&path), json!({}));
+    let (waited, cancelled) = tokio::join!(waits, two.post(&cancel, &nothing));
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     assert_eq!(waited.json()["state"], "CANCELLED", "{waited:?}");
 }

@@ -30,7 +30,7 @@ pub(crate) struct Outer {
 
 impl Outer {
     /// Whether a gateway of ours sent it. Its token goes no further.
-    fn from_a_gateway(&self, headers: &mut HeaderMap) -> bool {
+    fn is_judged(&self, headers: &mut HeaderMap) -> bool {
         let Some(token) = headers.remove(PEER_HEADER) else { return false };
         let key = self.peers.as_ref();
         key.is_some_and(|key| token.to_str().is_ok_and(|token| key.verify(token).is_ok()))
@@ -45,7 +45,7 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     let context = Context::read(&parts.headers, &parts.extensions, &span);
     let grpc = super::grpc::is_grpc(&parts.headers);
     let rest_unread = parts.version < Version::HTTP_2 && is_long(&parts.headers);
-    let judged = outer.from_a_gateway(&mut parts.headers);
+    let judged = outer.is_judged(&mut parts.headers);
     let refused = if judged { None } else { guard::check(&outer.config, &parts).err() };
     let mut response = if let Some(problem) = refused {
         problem.into_response()

@@ -184,7 +184,7 @@ async fn a_call_goes_over_with_all_that_http_carries_and_its_answer_comes_back()
     assert_eq!(call.headers["x-custom"].as_bytes(), "\u{e9}".as_bytes());
     assert_eq!(call.trace.trace_id_hex(), "4bf92f3577b34da6a3ce929d0e0e4736");
     let bearer = format!("Bearer {}", world.token);
-    assert_eq!(call.authorization.as_ref().map(|value| value.as_bytes()), Some(bearer.as_bytes()));
+    assert_eq!(call.authorization.as_ref().map(http::HeaderValue::as_bytes), Some(bearer.as_bytes()));
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn without_any_api_the_answer_says_so_and_readiness_follows() {
     let refused = world.get("/v1/functions/hello").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{:?}", refused.body);
     let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let probe = start(world.balanced.clone().probe(move |answering| drop(said.send(answering))));
+    let probe = start(world.balanced.clone().probe(move |answering| assert!(said.send(answering).is_ok())));
     let first = heard.recv().await.expect("a probe");
     assert_eq!((first.known, first.answering), (1, 0));
     world.apis[0].again().await;
