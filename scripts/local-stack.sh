@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The cluster's shape as plain processes: PostgreSQL, nats-server, one api, two dispatchers; see compose.yaml for the
-# same in containers. Usage: scripts/local-stack.sh up|down|status
+# The cluster's shape as plain processes: PostgreSQL, nats-server, two dispatchers, two apis, one gateway; see
+# compose.yaml for the same in containers. Usage: scripts/local-stack.sh up|down|status
 # All of it is in .dev/stack (EVENTFLOW_STACK): data, logs, key, passwords, pid files. `down` keeps the data.
-# EVENTFLOW_LISTEN (default 127.0.0.1:8081) is where the api listens, EVENTFLOW_BINARIES where the services are: else
+# EVENTFLOW_LISTEN (default 127.0.0.1:8081) is where the gateway listens, EVENTFLOW_BINARIES where the services are: else
 # in target/release, else they are built into target/debug. Further EVENTFLOW_… variables reach the services.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,7 +12,7 @@ STACK=${EVENTFLOW_STACK:-$STATE/stack}
 LISTEN=${EVENTFLOW_LISTEN:-127.0.0.1:8081}
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 # In the order in which they are started.
-PARTS=(postgres nats dispatcher-1 dispatcher-2 api)
+PARTS=(postgres nats dispatcher-1 dispatcher-2 api-1 api-2 gateway)
 
 # --- processes -------------------------------------------------------------------------------------------------------
 
@@ -71,7 +71,8 @@ ports() {
         # All at once, so that they differ.
         python3 - >"$STACK/ports" <<'PYTHON'
 import socket
-names = ["POSTGRES", "NATS", "DISPATCHER_1", "DISPATCHER_1_ADMIN", "DISPATCHER_2", "DISPATCHER_2_ADMIN", "API_ADMIN"]
+services = [name + kind for name in ["DISPATCHER_1", "DISPATCHER_2", "API_1", "API_2"] for kind in ["", "_ADMIN"]]
+names = ["POSTGRES", "NATS", "GATEWAY_ADMIN", *services]
 sockets = [socket.socket() for _ in names]
 for name, one in zip(names, sockets):
     one.bind(("127.0.0.1", 0))
@@ -150,50 +151,62 @@ link.settimeout(1)
 sys.exit(not link.recv(5).startswith(b'INFO'))"
 }
 
-# start_service PART ADMIN_PORT SETTING…
-start_service() {
-    local part=$1 admin=$2 program=eventflow-${1%-*} settings=()
+# start_program PART ADMIN_PORT SETTING…
+start_program() {
+    local part=$1 admin=$2 program=eventflow-${1%-*} settings=() setting
     shift 2
     secret key
-    for setting in "admin_listen=127.0.0.1:$admin" "data=$STACK/$part" runtimes=wasm,process \
-        "blobs.folder=$STACK/blobs" "auth.key_file=$STACK/key" auth.dev_login=cluster "$@"; do
+    for setting in "admin_listen=127.0.0.1:$admin" "auth.key_file=$STACK/key" "$@"; do
         settings+=(--set "$setting")
     done
-    # Passwords by the environment: arguments may be read by everybody on this machine.
-    EVENTFLOW_POSTGRES__URL="postgres://eventflow:$(cat "$STACK/postgres.password")@127.0.0.1:$POSTGRES_PORT/eventflow?sslmode=disable" \
-        EVENTFLOW_NATS__SERVERS="nats://eventflow:$(cat "$STACK/nats.password")@127.0.0.1:$NATS_PORT" \
-        launch "$part" "$BINARIES/$program" "${settings[@]}"
+    launch "$part" "$BINARIES/$program" "${settings[@]}"
     until_it "$part" 60 curl -fs -o /dev/null --max-time 2 "http://127.0.0.1:$admin/readyz"
 }
 
+# start_service PART PORT ADMIN_PORT SETTING…: one that stands on the servers.
+start_service() {
+    local part=$1 port=$2 admin=$3
+    shift 3
+    # Passwords by the environment: arguments may be read by everybody on this machine.
+    EVENTFLOW_POSTGRES__URL="postgres://eventflow:$(cat "$STACK/postgres.password")@127.0.0.1:$POSTGRES_PORT/eventflow?sslmode=disable" \
+        EVENTFLOW_NATS__SERVERS="nats://eventflow:$(cat "$STACK/nats.password")@127.0.0.1:$NATS_PORT" \
+        start_program "$part" "$admin" "listen=127.0.0.1:$port" "data=$STACK/$part" runtimes=wasm,process \
+        "blobs.folder=$STACK/blobs" auth.dev_login=cluster "$@"
+}
+
 start_part() {
+    local dispatchers=peers.dispatchers=127.0.0.1:$DISPATCHER_1_PORT,127.0.0.1:$DISPATCHER_2_PORT
     case $1 in
         postgres) start_postgres ;;
         nats) start_nats ;;
-        dispatcher-1) start_service "$1" "$DISPATCHER_1_ADMIN_PORT" "listen=127.0.0.1:$DISPATCHER_1_PORT" ;;
-        dispatcher-2) start_service "$1" "$DISPATCHER_2_ADMIN_PORT" "listen=127.0.0.1:$DISPATCHER_2_PORT" ;;
-        api)
-            start_service api "$API_ADMIN_PORT" "listen=$LISTEN" \
-                "peers.dispatchers=127.0.0.1:$DISPATCHER_1_PORT,127.0.0.1:$DISPATCHER_2_PORT"
+        dispatcher-1) start_service "$1" "$DISPATCHER_1_PORT" "$DISPATCHER_1_ADMIN_PORT" ;;
+        dispatcher-2) start_service "$1" "$DISPATCHER_2_PORT" "$DISPATCHER_2_ADMIN_PORT" ;;
+        api-1) start_service "$1" "$API_1_PORT" "$API_1_ADMIN_PORT" "$dispatchers" ;;
+        api-2) start_service "$1" "$API_2_PORT" "$API_2_ADMIN_PORT" "$dispatchers" ;;
+        gateway)
+            start_program gateway "$GATEWAY_ADMIN_PORT" "listen=$LISTEN" "$dispatchers" \
+                "peers.apis=127.0.0.1:$API_1_PORT,127.0.0.1:$API_2_PORT"
             ;;
     esac
 }
+
+# whole FOLDER: whether all of the services are in it.
+whole() { [ -x "$1/eventflow-api" ] && [ -x "$1/eventflow-dispatcher" ] && [ -x "$1/eventflow-gateway" ]; }
 
 # binaries: the folder of the services, built where that is needed.
 binaries() {
     local release=$TARGET/release
     if [ -n "${EVENTFLOW_BINARIES:-}" ]; then
         BINARIES=$EVENTFLOW_BINARIES
-    elif [ -x "$release/eventflow-api" ] && [ -x "$release/eventflow-dispatcher" ]; then
+    elif whole "$release"; then
         BINARIES=$release
     else
-        say "building eventflow-api and eventflow-dispatcher: the first time takes some minutes"
+        say "building the services: the first time takes some minutes"
         (cd "$ROOT" && cargo build --locked --quiet --package eventflow-wiring --package eventflow-cli --bins) ||
             die "the services could not be built"
         BINARIES=$TARGET/debug
     fi
-    [ -x "$BINARIES/eventflow-api" ] && [ -x "$BINARIES/eventflow-dispatcher" ] ||
-        die "eventflow-api and eventflow-dispatcher are not in $BINARIES"
+    whole "$BINARIES" || die "eventflow-api, eventflow-dispatcher and eventflow-gateway are not all in $BINARIES"
 }
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
@@ -202,7 +215,7 @@ up() {
     local part tool
     for tool in setsid setpriv curl python3 ps; do have "$tool" || die "$tool is missing: make setup"; done
     mkdir -p "$STACK/blobs"
-    if ! pid_of api >/dev/null && curl -s -o /dev/null --max-time 2 "http://$LISTEN/healthz"; then
+    if ! pid_of gateway >/dev/null && curl -s -o /dev/null --max-time 2 "http://$LISTEN/healthz"; then
         die "something else answers on http://$LISTEN: end it, or set EVENTFLOW_LISTEN"
     fi
     binaries

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Write a manifest to start from.
     Init(Init),
+    /// Print an entry for a cluster's file of users (`auth.users_file`); the password is the first line of stdin.
+    User(User),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -121,6 +123,42 @@ pub(crate) struct Login {
     /// Print the token instead of keeping it.
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    /// The name.
+    pub(crate) name: String,
+    /// What they may do.
+    #[arg(long, value_enum)]
+    pub(crate) role: UserRole,
+    /// Only in this namespace. May be given more than once.
+    #[arg(long = "in", value_name = "NAMESPACE")]
+    pub(crate) namespaces: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum UserRole {
+    /// See functions, calls and logs.
+    Viewer,
+    /// And call functions.
+    Invoker,
+    /// And change functions.
+    Developer,
+    /// Everything.
+    Admin,
+}
+
+impl UserRole {
+    /// As files and tokens name it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Invoker => "invoker",
+            Self::Developer => "developer",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod invoke;
 mod login;
 mod logs;
 mod settings;
+mod user;
 
 use crate::args::Command;
 use crate::client::Client;
@@ -31,7 +32,7 @@ pub(crate) async fn run(client: &Client, command: Command) -> Result<()> {
         Command::Dlq(command) => invocations::dlq(client, command).await,
         Command::Secret(command) => settings::secret(client, command).await,
         Command::Config(command) => settings::config(client, command).await,
-        Command::Dev(_) | Command::Init(_) | Command::Completions { .. } => {
+        Command::Dev(_) | Command::Init(_) | Command::User(_) | Command::Completions { .. } => {
             Err(Failure::new(Failure::FAILED, "this command needs no server"))
         }
     }
@@ -39,6 +40,7 @@ pub(crate) async fn run(client: &Client, command: Command) -> Result<()> {
 
 pub(crate) use check::check;
 pub(crate) use init::init;
+pub(crate) use user::user;
 
 /// A duration of the command line, in the manifest's grammar.
 fn duration(flag: &str, text: &str) -> Result<prost_types::Duration> {

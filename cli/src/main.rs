@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Dev(args) => return dev::main(&args),
         Command::Init(args) => commands::init(&args),
+        Command::User(args) => commands::user(&args),
         Command::Completions { shell } => completions(shell),
         Command::Apply(args) if matches!(args.dry_run, Some(DryRun::Client | DryRun::Cluster)) => {
             commands::check(&args, &target.namespace)

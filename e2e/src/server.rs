@@ -29,7 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let behind = Behind { own_postgres: false, dispatchers: 1 };
+        let behind = Behind { own_postgres: false, apis: 2, dispatchers: 2 };
         Self { behind, settings: Vec::new(), env: Vec::new(), args: Vec::new(), data: None }
     }
 }
@@ -39,6 +39,13 @@ impl Options {
     #[must_use]
     pub fn own_postgres(mut self) -> Self {
         self.behind.own_postgres = true;
+        self
+    }
+
+    /// In the cluster shape: so many apis.
+    #[must_use]
+    pub fn apis(mut self, count: usize) -> Self {
+        self.behind.apis = count;
         self
     }
 
@@ -100,7 +107,7 @@ pub struct Server {
     data: PathBuf,
     log: PathBuf,
     options: Options,
-    /// `eventflow dev`; or the dispatcher and the api, which is the one that is asked.
+    /// `eventflow dev`; or dispatchers, apis and the gateway, which is the one that is asked.
     running: Vec<Child>,
     port: u16,
     cluster: Option<Cluster>,
@@ -140,6 +147,11 @@ impl Server {
         self.running.first().expect("the server runs").id()
     }
 
+    /// The ids of all of its processes.
+    pub fn pids(&self) -> Vec<u32> {
+        self.running.iter().map(Child::id).collect()
+    }
+
     /// The id of the process that is asked.
     pub fn front_pid(&self) -> u32 {
         self.running.last().expect("the server runs").id()
@@ -149,6 +161,17 @@ impl Server {
     pub fn monitored(&self) -> Rest {
         let port = self.cluster.as_ref().map_or(self.port, Cluster::admin_port);
         Rest::new(&format!("http://127.0.0.1:{port}"))
+    }
+
+    /// One of the apis, past the gateway, in the cluster shape; else the process that is asked. Without a token.
+    pub fn api(&self, number: usize) -> Rest {
+        let port = self.cluster.as_ref().map_or(self.port, |cluster| cluster.api_port(number));
+        Rest::new(&format!("http://127.0.0.1:{port}"))
+    }
+
+    /// The number of an api among the processes of the cluster shape, for [`Server::signal_one`].
+    pub fn api_number(&self, number: usize) -> usize {
+        self.cluster.as_ref().expect("the cluster shape").sizes().1 + number
     }
 
     /// What stands behind it in the cluster shape.
@@ -204,7 +227,7 @@ impl Server {
         }
     }
 
-    /// A signal to one process alone: the dispatchers first, the api last.
+    /// A signal to one process alone: the dispatchers first, then the apis, the gateway last.
     pub fn signal_one(&self, number: usize, signal: Signal) {
         kill_process(pid(self.running[number].id()), signal).unwrap();
     }

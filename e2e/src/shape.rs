@@ -17,7 +17,8 @@ use tokio::sync::OnceCell;
 pub enum Shape {
     /// `eventflow dev`.
     Local,
-    /// `eventflow-api` and `eventflow-dispatcher` over a real PostgreSQL and a real nats-server.
+    /// `eventflow-gateway` over some of `eventflow-api` and `eventflow-dispatcher`, a real PostgreSQL and a real
+    /// nats-server.
     Cluster,
 }
 
@@ -65,14 +66,28 @@ pub struct Cluster {
     /// Its own, where the test is about its faults; else one that all tests share.
     pub postgres: Option<PostgresServer>,
     database: String,
-    /// One for each dispatcher: where the apis reach it, and where it tells its health.
-    dispatchers: Vec<(u16, u16)>,
+    dispatchers: Vec<Ports>,
+    apis: Vec<Ports>,
+}
+
+/// Where the other services reach a replica, and where it tells its health.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    serves: u16,
+    admin: u16,
+}
+
+impl Ports {
+    fn of(count: usize) -> Vec<Self> {
+        (0..count).map(|_| Self { serves: free_port(), admin: free_port() }).collect()
+    }
 }
 
 /// What a test wants behind its EventFlow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Behind {
     pub(crate) own_postgres: bool,
+    pub(crate) apis: usize,
     pub(crate) dispatchers: usize,
 }
 
@@ -95,48 +110,61 @@ impl Cluster {
             nats: NatsServer::start().await,
             postgres,
             database,
-            dispatchers: (0..behind.dispatchers).map(|_| (free_port(), free_port())).collect(),
+            dispatchers: Ports::of(behind.dispatchers),
+            apis: Ports::of(behind.apis),
         }
     }
 
     /// Where the first dispatcher tells its health and its metrics.
     pub fn admin_port(&self) -> u16 {
-        self.dispatchers[0].1
+        self.dispatchers[0].admin
     }
 
-    /// The services in the order in which they are started; the api serves on `port`.
+    /// Where an api is reached without the gateway.
+    pub fn api_port(&self, number: usize) -> u16 {
+        self.apis[number].serves
+    }
+
+    /// How many apis and dispatchers there are.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.apis.len(), self.dispatchers.len())
+    }
+
+    /// The services in the order in which they are started: dispatchers, apis, the gateway on `port`.
     pub(crate) fn commands(&self, settings: &[String], port: u16, data: &Path) -> Vec<Command> {
         let mut all: Vec<(Command, &[&str])> = Vec::new();
-        let mut peers = Vec::new();
-        for (number, (port, admin)) in self.dispatchers.iter().enumerate() {
+        let addresses = |of: &[Ports]| {
+            of.iter().map(|ports| format!("127.0.0.1:{}", ports.serves)).collect::<Vec<_>>().join(",")
+        };
+        let dispatchers = format!("peers.dispatchers={}", addresses(&self.dispatchers));
+        for (number, ports) in self.dispatchers.iter().enumerate() {
             let own = data.join(format!("dispatcher-{number}"));
-            let mut dispatcher = self.service("eventflow-dispatcher", *port, &own, data);
-            dispatcher.args(["--set", &format!("admin_listen=127.0.0.1:{admin}")]);
-            peers.push(format!("127.0.0.1:{port}"));
-            all.push((dispatcher, DISPATCHER));
+            all.push((self.service("eventflow-dispatcher", *ports, &own, data), DISPATCHER));
         }
-        let mut api = self.service("eventflow-api", port, &data.join("api"), data);
-        api.args(["--set", "admin_listen=127.0.0.1:0"]);
-        api.args(["--set", &format!("peers.dispatchers={}", peers.join(","))]);
-        all.push((api, API));
+        for (number, ports) in self.apis.iter().enumerate() {
+            let mut api = self.service("eventflow-api", *ports, &data.join(format!("api-{number}")), data);
+            api.args(["--set", &dispatchers]);
+            all.push((api, API));
+        }
+        let mut gateway = program("eventflow-gateway", port, 0, data);
+        gateway.args(["--set", &dispatchers]);
+        gateway.args(["--set", &format!("peers.apis={}", addresses(&self.apis))]);
+        all.push((gateway, GATEWAY));
         for setting in settings {
             let section = setting.split(['.', '=']).next().unwrap_or_default();
-            for (command, known) in all.iter_mut().filter(|(_, known)| known.contains(&section)) {
-                assert!(!known.is_empty());
+            for (command, _) in all.iter_mut().filter(|(_, known)| known.contains(&section)) {
                 command.args(["--set", setting]);
             }
         }
         all.into_iter().map(|(command, _)| command).collect()
     }
 
-    fn service(&self, name: &str, port: u16, own: &Path, data: &Path) -> Command {
-        let mut command = guarded(&crate::binary().with_file_name(name));
+    fn service(&self, name: &str, ports: Ports, own: &Path, data: &Path) -> Command {
+        let mut command = program(name, ports.serves, ports.admin, data);
         for setting in [
-            format!("listen=127.0.0.1:{port}"),
             format!("data={}", own.display()),
             "runtimes=wasm,process".to_owned(),
             format!("blobs.folder={}", data.join("blobs").display()),
-            format!("auth.key_file={}", data.join("jwt.key").display()),
             "auth.dev_login=cluster".to_owned(),
             format!("postgres.url={}", self.database),
             format!("nats.servers={}", self.nats.url()),
@@ -147,10 +175,24 @@ impl Cluster {
     }
 }
 
+/// What every service is told.
+fn program(name: &str, port: u16, admin: u16, data: &Path) -> Command {
+    let mut command = guarded(&crate::binary().with_file_name(name));
+    for setting in [
+        format!("listen=127.0.0.1:{port}"),
+        format!("admin_listen=127.0.0.1:{admin}"),
+        format!("auth.key_file={}", data.join("jwt.key").display()),
+    ] {
+        command.args(["--set", &setting]);
+    }
+    command
+}
+
 /// The sections of each service.
 const DISPATCHER: &[&str] =
     &["blobs", "dispatcher", "grace", "limits", "process", "retention", "telemetry", "wasm"];
-const API: &[&str] = &["blobs", "gateway", "grace", "limits", "telemetry", "wasm"];
+const API: &[&str] = &["auth", "blobs", "gateway", "grace", "limits", "telemetry", "wasm"];
+const GATEWAY: &[&str] = &["gateway", "grace", "limits", "telemetry"];
 
 /// The key of one installation: another one's tokens are strangers.
 fn random_hex() -> String {

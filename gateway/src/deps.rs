@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use eventflow_auth::PeerKey;
 use eventflow_domain::ports::{ByteStream, HttpRequest, HttpResponse};
 use eventflow_domain::trace::TraceContext;
-use eventflow_domain::{FunctionName, Invocation, InvocationId, Namespace, Result, State, VersionNumber};
+use eventflow_domain::{
+    FunctionName, FunctionUid, Invocation, InvocationId, Namespace, Result, State, VersionNumber,
+};
 use eventflow_lifecycle::{CancellationToken, Health};
 use eventflow_telemetry::Metrics;
 use http::{HeaderMap, HeaderValue};
 use std::fmt::{self, Debug};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +33,6 @@ pub struct RawInvoke {
     pub headers: HeaderMap,
     /// `Authorization`, as it came.
     pub authorization: Option<HeaderValue>,
-    pub client: Option<IpAddr>,
-    pub request_id: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,8 +103,6 @@ pub struct RawProxy {
     /// `Authorization`, as it came. Where the URL is public it is the function's own: put it back.
     pub authorization: Option<HeaderValue>,
     pub trace: TraceContext,
-    pub client: Option<IpAddr>,
-    pub request_id: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -120,6 +118,32 @@ pub trait ProxyApi: Debug + Send + Sync {
     async fn proxy(&self, request: RawProxy) -> Result<ProxyAnswer>;
 }
 
+/// Who wants to reach which function's URL.
+#[derive(Debug, Clone)]
+pub struct RawUrl {
+    pub namespace: Namespace,
+    pub name: FunctionName,
+    /// `Authorization`, as it came.
+    pub authorization: Option<HeaderValue>,
+}
+
+/// As which call a request to a function's URL is passed on.
+#[derive(Debug, Clone)]
+pub struct UrlAdmission {
+    pub id: InvocationId,
+    pub uid: FunctionUid,
+    pub version: VersionNumber,
+    pub caller: Arc<str>,
+    /// Everyone may call it: the `Authorization` is the function's own, put it back.
+    pub public: bool,
+}
+
+/// The half of [`ProxyApi`] that a gateway of another process asks for: it passes the request on itself.
+#[async_trait]
+pub trait UrlApi: Debug + Send + Sync {
+    async fn admit_url(&self, request: RawUrl) -> Result<UrlAdmission>;
+}
+
 /// The rooms behind the gateway.
 #[derive(Debug, Clone)]
 pub struct Deps {
@@ -129,6 +153,9 @@ pub struct Deps {
     pub metrics: Metrics,
     /// Cancelled when the process begins to drain: streams end cleanly then.
     pub draining: CancellationToken,
+    /// Requests that carry a token of this key come from a gateway of ours, which has judged their `Host`, their
+    /// `Origin` and their size.
+    pub peers: Option<Arc<PeerKey>>,
     /// Answers what no route of ours does: the UI.
     pub fallback: Option<axum::Router>,
 }

@@ -19,7 +19,6 @@ use eventflow_domain::{FunctionName, Namespace};
 use eventflow_proto::convert;
 use http::{HeaderMap, Request, header};
 use query::Query;
-use std::sync::Arc;
 
 /// The RPC that the route is.
 pub(crate) const RPC: &str = "/eventflow.v1.FunctionService/InvokeFunction";
@@ -70,8 +69,6 @@ pub(crate) async fn handle(
         trace: context.trace,
         headers: forwarded(&parts.headers),
         authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
-        client: context.client.map(|client| client.ip()),
-        request_id: Arc::clone(&context.request_id),
     });
     let answer = tokio::time::timeout(timeout, call).await.map_err(|_| deadline_exceeded())??;
     drop(held);

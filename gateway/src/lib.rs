@@ -5,7 +5,7 @@
 //!             ┌ outer: context, Host/Origin, limits, panics, problem+json, metrics
 //!             │   ┌ CORS
 //!   request ──┴───┼──▶ gRPC, grpc-web ─────────────────────▶ tonic Routes ◀─┐
-//!                 ├──▶ …/functions/{name}:invoke ──▶ InvokeApi              │ in process, or a channel
+//!                 ├──▶ …/functions/{name}:invoke ──▶ InvokeApi              │ in process, or those of the apis
 //!                 ├──▶ /v1, /auth ──▶ transcoder (prost-reflect) ───────────┘
 //!                 ├──▶ /fn/{namespace}/{name}/… ──▶ ProxyApi
 //!                 └──▶ /healthz /readyz /metrics /openapi.json, the UI
@@ -25,8 +25,10 @@ mod layers;
 mod openapi;
 mod problem;
 mod proxy;
+mod remote;
 mod router;
 mod server;
+mod services;
 mod transcode;
 mod ui;
 
@@ -34,11 +36,13 @@ pub use config::GatewayConfig;
 pub use context::ClientAddress;
 pub use deps::{
     Deps, DoorApi, Download, DownloadApi, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawDownload,
-    RawInvoke, RawProxy, Recorded,
+    RawInvoke, RawProxy, RawUrl, Recorded, UrlAdmission, UrlApi,
 };
 pub use health::monitoring;
 pub use problem::{Facts, Problem, http_status};
+pub use remote::{RemoteApi, for_gateways};
 pub use router::{router, router_for};
 pub use server::{ServerConfig, serve};
+pub use services::Services;
 pub use transcode::{TableError, Upstream, read_json, write_json};
 pub use ui::{File, Files, ui, ui_of};

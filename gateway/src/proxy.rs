@@ -16,7 +16,6 @@ use futures::StreamExt as _;
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use std::sync::Arc;
 
 pub(crate) const PREFIX: &str = "/fn/";
 
@@ -52,8 +51,6 @@ pub(crate) async fn handle(deps: &Deps, mut request: Request<Body>) -> Result<Re
         },
         authorization,
         trace: context.trace,
-        client: context.client.map(|client| client.ip()),
-        request_id: Arc::clone(&context.request_id),
     };
     let answer = deps.proxy.proxy(raw).await?;
     respond(answer, pending, deps)

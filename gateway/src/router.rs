@@ -7,8 +7,9 @@ use crate::deps::Deps;
 use crate::invoke::Target;
 use crate::layers::{cors, grpc, outer};
 use crate::problem::Problem;
+use crate::services::Services;
 use crate::transcode::pattern::{Path, Pattern, decode};
-use crate::transcode::{TableError, Transcoder, Upstream};
+use crate::transcode::{TableError, Transcoder};
 use crate::{health, invoke, openapi, proxy};
 use axum::Router;
 use axum::body::Body;
@@ -19,18 +20,21 @@ use http::Method;
 use prost_reflect::DescriptorPool;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 /// Room in a message beside its payload.
 const ENVELOPE: u64 = 1 << 20;
 
-/// Builds the whole port over services of this process: gRPC (h2c), grpc-web, REST, function URLs, health,
-/// metrics, OpenAPI and, where `deps.fallback` is given, the UI.
+/// Builds the whole port over services of this process or of the apis: gRPC (h2c), grpc-web, REST, function URLs,
+/// health, metrics, OpenAPI and, where `deps.fallback` is given, the UI.
 ///
 /// Fails where the contract's annotations cannot be routed.
-pub fn router(config: GatewayConfig, services: Routes, deps: Deps) -> Result<Router, TableError> {
+pub fn router(
+    config: GatewayConfig,
+    services: impl Into<Services>,
+    deps: Deps,
+) -> Result<Router, TableError> {
     let pool = DescriptorPool::decode(eventflow_proto::DESCRIPTOR_SET).map_err(TableError::Descriptors)?;
     router_for(config, services, deps, &pool)
 }
@@ -38,13 +42,12 @@ pub fn router(config: GatewayConfig, services: Routes, deps: Deps) -> Result<Rou
 /// As [`router`], for any annotated contract.
 pub fn router_for(
     config: GatewayConfig,
-    services: Routes,
+    services: impl Into<Services>,
     deps: Deps,
     pool: &DescriptorPool,
 ) -> Result<Router, TableError> {
     let max_message = usize::try_from(config.payload_limit + ENVELOPE).unwrap_or(usize::MAX);
-    let services = services.prepare();
-    let upstream = Upstream::new(services.clone(), max_message);
+    let (upstream, rpc) = services.into().split(pool, max_message, &deps.draining);
     let config = Arc::new(config);
     let bodies = Bodies::new(&config);
     let transcoder = Transcoder::new(pool, upstream, bodies.clone(), Arc::clone(&config), &deps)?;
@@ -65,7 +68,7 @@ pub fn router_for(
         service.methods().map(path).collect::<Vec<_>>()
     });
     let methods = grpc::Methods::new(methods);
-    let rpc = services.into_axum_router().reset_fallback().layer(
+    let rpc = rpc.layer(
         ServiceBuilder::new()
             .layer(middleware::from_fn(move |request, next| grpc::run(methods.clone(), request, next)))
             .layer(GrpcWebLayer::new()),
@@ -83,7 +86,7 @@ pub fn router_for(
             async move { Ok::<_, Infallible>(function_url(&deps, request).await) }
         })
     };
-    let outer = outer::Outer { config, metrics: deps.metrics };
+    let outer = outer::Outer { config, metrics: deps.metrics, peers: deps.peers };
     // A function answers preflights itself: CORS of ours is not for its URL.
     Ok(rest
         .merge(rpc)

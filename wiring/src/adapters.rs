@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::sections::{Auth, Blobs, Kubernetes, Nats, Postgres, Registry};
 use crate::service::StartError;
-use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey, Users};
+use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey};
 use eventflow_blobs::postgres::Options as BlobOptions;
 use eventflow_blobs::{FolderBlobs, PostgresBlobs, S3Blobs, S3Config};
 use eventflow_bus::JetStreamBus;
@@ -15,6 +15,7 @@ use eventflow_registry::{Options as RegistryOptions, SharedRegistry};
 use eventflow_store::{PostgresOptions, PostgresStore};
 use eventflow_telemetry::Metrics;
 use eventflow_telemetry::metrics::BusCounts;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,10 +56,9 @@ impl Adapters {
     /// Opens all of them. `service` is the name of this process towards the servers.
     pub async fn open(of: Sections<'_>, service: &'static str, handle: &Handle) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let key = key(of.auth)?;
+        let key = key(&of.auth.key_file)?;
         let login = if of.auth.dev_login == "cluster" { DevLogin::Enabled } else { DevLogin::Disabled };
-        let users =
-            Users::new(Vec::new(), login).map_err(|error| StartError::of("read the users", &error))?;
+        let users = crate::users::read(of.auth.users_file.as_deref(), login)?;
         let store = store(of.postgres).await?;
         let bus = bus(of.nats, service).await?;
         let blobs = blobs(of.blobs, of.postgres).await?;
@@ -127,16 +127,16 @@ pub async fn close(store: Arc<PostgresStore>, bus: Arc<JetStreamBus>) {
     store.close().await;
 }
 
-fn key(auth: &Auth) -> Result<Key, StartError> {
-    // Never made anew: replicas that each had their own would refuse each other.
-    if !auth.key_file.exists() {
-        let file = auth.key_file.display();
+/// The installation's key. Never made anew: replicas that each had their own would refuse each other.
+pub(crate) fn key(file: &Path) -> Result<Key, StartError> {
+    if !file.exists() {
+        let file = file.display();
         return Err(StartError::new(format!(
             "auth.key_file: there is no {file}; make one for the whole installation: \
              (umask 077 && openssl rand -hex 32 >{file})"
         )));
     }
-    Key::load_or_create(&auth.key_file).map_err(|error| StartError::of("load the key", &error))
+    Key::load_or_create(file).map_err(|error| StartError::of("load the key", &error))
 }
 
 async fn store(postgres: &Postgres) -> Result<Arc<PostgresStore>, StartError> {

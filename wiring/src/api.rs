@@ -4,18 +4,19 @@ use crate::adapters::{self, Adapters, Sections};
 use crate::cluster::Cluster;
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
+use crate::in_order;
 use crate::ranges::{self, Section};
 use crate::sections::{
-    Auth, Blobs, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process, Registry, Ui, Wasm,
+    Auth, Blobs, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process, Registry, Ui, Unguarded, Wasm,
 };
 use crate::service::{Service, StartError, admin, bind};
-use crate::translate;
+use crate::{peers, translate};
 use eventflow_api::{App, Http, Parts, Shape};
 use eventflow_bus::JetStreamBus;
 use eventflow_dispatcher::Relay;
-use eventflow_domain::ports::{self, Bus, Runtime, Store};
-use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
-use eventflow_interconnect::{ClientConfig, RemoteInvoker, StaticPeers};
+use eventflow_domain::ports::{Bus, Runtime, Store};
+use eventflow_gateway::{Deps, ServerConfig, for_gateways, router, serve, ui};
+use eventflow_interconnect::{ClientConfig, RemoteInvoker};
 use eventflow_lifecycle::config::{Problems, Validate, duration};
 use eventflow_lifecycle::{Handle, OnExit};
 use eventflow_runtime_process::Observer;
@@ -26,6 +27,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What CloudEvents say that they come from.
+const SOURCE: &str = "/eventflow";
+/// Requests at once on one connection: a gateway has one for all of its callers.
+const MAX_STREAMS: u32 = 4096;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -53,6 +59,9 @@ pub struct ApiConfig {
     pub registry: Registry,
     pub kubernetes: Kubernetes,
     pub telemetry: eventflow_telemetry::Config,
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub unguarded: Unguarded,
 }
 
 impl Default for ApiConfig {
@@ -75,6 +84,7 @@ impl Default for ApiConfig {
             registry: Registry::default(),
             kubernetes: Kubernetes::default(),
             telemetry: eventflow_telemetry::Config::default(),
+            unguarded: Unguarded::default(),
         }
     }
 }
@@ -121,9 +131,9 @@ impl Service for ApiService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let ApiConfig { postgres, nats, blobs, auth, registry, kubernetes, peers, .. } = config;
+        let ApiConfig { postgres, nats, blobs, auth, registry, kubernetes, peers, unguarded, .. } = config;
         let in_cluster = Runtimes::in_cluster(&config.runtimes) || !peers.dispatchers_service.is_empty();
-        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster };
+        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
         let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let app = app(config, &adapters, handle)?;
@@ -134,16 +144,20 @@ impl Service for ApiService {
         let http = Arc::new(Http::new(app, Arc::clone(&adapters.authenticator)));
         let deps = Deps {
             invoke: http.clone(),
-            proxy: http,
+            proxy: http.clone(),
             health: handle.health().clone(),
             metrics,
             draining: handle.draining(),
+            peers: Some(Arc::clone(&adapters.peer_key)),
             fallback: Some(ui()),
         };
         let gateway = translate::gateway(&config.gateway, &config.limits, address.ip().is_loopback());
         let router =
             router(gateway, services, deps).map_err(|error| StartError::of("build the routes", &error))?;
-        let server = ServerConfig { grace: config.grace, ..ServerConfig::default() };
+        let router = router.merge(for_gateways(http, Arc::clone(&adapters.peer_key), config.limits.payload));
+        let router = in_order::layer(router, Arc::clone(&adapters.registry));
+        let server =
+            ServerConfig { grace: config.grace, max_streams: MAX_STREAMS, ..ServerConfig::default() };
         handle.spawn("server", OnExit::Shutdown, serve(listener, router, server, handle.draining()));
         ready.ready();
         Ok(Self { address, store: adapters.store, bus: adapters.bus })
@@ -165,7 +179,7 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
     let wake = relay.handle();
     let token = handle.token();
     handle.spawn("relay", OnExit::Shutdown, async move { relay.run(token).await });
-    let peers = dispatchers(&config.peers, adapters.cluster.as_ref(), handle);
+    let peers = peers::dispatchers(&config.peers, adapters.cluster.as_ref().map(Cluster::endpoints), handle);
     let client = ClientConfig { payload_limit: config.limits.payload, ..ClientConfig::default() };
     let invoker =
         RemoteInvoker::new(peers, Arc::clone(&adapters.peer_key), Arc::clone(&adapters.clock), client);
@@ -173,6 +187,7 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
         registry: Arc::clone(&adapters.registry),
         store,
         bus,
+        events: Arc::new(Arc::clone(&adapters.bus).function_events(Arc::clone(&adapters.clock), SOURCE)),
         blobs: Arc::clone(&adapters.blobs),
         invoker: Arc::new(invoker),
         runtimes: checking(config, adapters)?,
@@ -185,14 +200,6 @@ fn app(config: &ApiConfig, adapters: &Adapters, handle: &Handle) -> Result<Arc<A
         trace_link: config.ui.trace_link.clone(),
     };
     Ok(App::start(parts, told, handle))
-}
-
-/// Where the dispatchers are.
-fn dispatchers(peers: &Peers, cluster: Option<&Cluster>, handle: &Handle) -> Arc<dyn ports::Peers> {
-    match (cluster, peers.dispatchers_service.split_once(':')) {
-        (Some(cluster), Some((service, port))) => cluster.peers(service, port, handle),
-        _ => Arc::new(StaticPeers::new(peers.dispatchers.iter().map(String::as_str))),
-    }
 }
 
 /// Runtimes that are only asked whether they take a declaration: they run nothing here.

@@ -29,19 +29,40 @@ const FIRST_LOOK: Duration = Duration::from_secs(20);
 const SCALER_LEASE: &str = "eventflow-scaler";
 const DISPATCHER: &str = "eventflow-dispatcher";
 
-/// The cluster that this process works in.
+/// Where the replicas of our own services are found: all that a gateway needs of a cluster.
 #[derive(Clone)]
-pub struct Cluster {
+pub struct Endpoints {
     client: Client,
-    namespaces: Namespaces,
     /// Where EventFlow's own objects are.
     own: String,
 }
 
-impl std::fmt::Debug for Cluster {
+impl std::fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("own", &self.own).finish_non_exhaustive()
+        f.debug_struct("Endpoints").field("own", &self.own).finish_non_exhaustive()
     }
+}
+
+impl Endpoints {
+    pub async fn open(section: &Kubernetes) -> Result<Self, StartError> {
+        let client = connect(section.kubeconfig.as_deref()).await;
+        let client = client.map_err(|error| StartError::of("reach Kubernetes", &error))?;
+        Ok(Self { client, own: section.namespace.clone() })
+    }
+
+    /// The ready endpoints of a Service at its port of this name, followed from now on.
+    pub fn of(&self, service: &str, port: &str, handle: &Handle) -> Arc<dyn Peers> {
+        let (peers, following) = EndpointPeers::follow(self.client.clone(), &self.own, service, port);
+        follow(handle, "peers", following);
+        Arc::new(peers)
+    }
+}
+
+/// The cluster that this process works in.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    endpoints: Endpoints,
+    namespaces: Namespaces,
 }
 
 /// What the runtime is built from.
@@ -65,15 +86,14 @@ fn follow(handle: &Handle, name: &'static str, following: impl Future<Output = (
 impl Cluster {
     /// Reaches for the API server only from the tasks that it starts.
     pub async fn open(section: &Kubernetes, handle: &Handle) -> Result<Self, StartError> {
-        let client = connect(section.kubeconfig.as_deref()).await;
-        let client = client.map_err(|error| StartError::of("reach Kubernetes", &error))?;
+        let endpoints = Endpoints::open(section).await?;
         let chosen = match section.namespaces.is_empty() {
             true => Chosen::Enabled,
             false => Chosen::Listed(section.namespaces.iter().cloned().collect()),
         };
-        let (namespaces, following) = Namespaces::follow(client.clone(), chosen);
+        let (namespaces, following) = Namespaces::follow(endpoints.client.clone(), chosen);
         follow(handle, "namespaces", following);
-        Ok(Self { client, namespaces, own: section.namespace.clone() })
+        Ok(Self { endpoints, namespaces })
     }
 
     /// Functions as custom resources. Ready once all of them were seen.
@@ -83,7 +103,7 @@ impl Cluster {
         clock: &Arc<dyn Clock>,
         handle: &Handle,
     ) -> Arc<dyn FunctionRegistry> {
-        let (client, namespaces) = (self.client.clone(), self.namespaces.clone());
+        let (client, namespaces) = (self.endpoints.client.clone(), self.namespaces.clone());
         let (registry, following) =
             KubernetesRegistry::open(client, namespaces, store.clone(), Arc::clone(clock));
         follow(handle, "functions of the cluster", following);
@@ -104,11 +124,8 @@ impl Cluster {
         Arc::new(registry)
     }
 
-    /// The replicas behind a Service of ours.
-    pub fn peers(&self, service: &str, port: &str, handle: &Handle) -> Arc<dyn Peers> {
-        let (peers, following) = EndpointPeers::follow(self.client.clone(), &self.own, service, port);
-        follow(handle, "peers", following);
-        Arc::new(peers)
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// Runs functions in pods, and serves what they fetch and upload.
@@ -129,7 +146,7 @@ impl Cluster {
         let server = ServerConfig { grace: Duration::from_secs(5), ..ServerConfig::default() };
         let serving = serve(listener, transfer.routes(), server, handle.token());
         handle.spawn("transfers", OnExit::Shutdown, serving);
-        let (client, namespaces) = (self.client.clone(), self.namespaces.clone());
+        let (client, namespaces) = (self.endpoints.client.clone(), self.namespaces.clone());
         let (runtime, following) = KubernetesRuntime::new(
             settings(section, limits),
             client,
@@ -150,7 +167,7 @@ impl Cluster {
         blobs: &Arc<dyn Blobs>,
         clock: &Arc<dyn Clock>,
     ) -> Arc<dyn Runtime> {
-        let (client, namespaces) = (self.client.clone(), self.namespaces.clone());
+        let (client, namespaces) = (self.endpoints.client.clone(), self.namespaces.clone());
         let (clock, blobs) = (Arc::clone(clock), Arc::clone(blobs));
         let settings = settings(section, limits);
         // Never followed: it sees nothing and runs nothing.
@@ -167,13 +184,13 @@ impl Cluster {
         handle: &Handle,
     ) {
         let lease = LeaseConfig {
-            namespace: self.own.clone(),
+            namespace: self.endpoints.own.clone(),
             name: SCALER_LEASE.to_owned(),
             identity: WorkerId::generate(DISPATCHER).as_str().to_owned(),
             field_manager: DISPATCHER,
             duration: section.lease,
         };
-        let (holder, holding) = Holder::follow(self.client.clone(), lease);
+        let (holder, holding) = Holder::follow(self.endpoints.client.clone(), lease);
         follow(handle, "scaler lease", holding);
         let config = ScalerConfig {
             every: section.scale_every,
@@ -181,7 +198,7 @@ impl Cluster {
             zero_after: section.scale_to_zero_after,
         };
         let loads = Arc::new(Loads { store: store.clone(), registry: Arc::clone(registry) });
-        let (client, namespaces) = (self.client.clone(), self.namespaces.clone());
+        let (client, namespaces) = (self.endpoints.client.clone(), self.namespaces.clone());
         let (registry, clock) = (Arc::clone(registry), Arc::clone(clock));
         let scaling = Scaler::run(client, namespaces, holder, config, registry, loads, clock);
         follow(handle, "scaler", scaling);

@@ -140,7 +140,6 @@ impl Service for DispatcherService {
             invoker: dispatcher.clone(),
             registry: Arc::clone(&adapters.registry),
             load: Arc::new(Load {
-                slots: config.dispatcher.slots,
                 dispatcher,
                 store: Arc::clone(&adapters.store),
                 clock: Arc::clone(&adapters.clock),
@@ -207,7 +206,6 @@ async fn dispatcher(
 
 #[derive(Debug)]
 struct Load {
-    slots: usize,
     dispatcher: Arc<Dispatcher>,
     store: Arc<PostgresStore>,
     clock: Arc<dyn Clock>,
@@ -217,7 +215,7 @@ struct Load {
 impl LoadSource for Load {
     fn own(&self) -> OwnLoad {
         let status = self.dispatcher.status();
-        OwnLoad { slots: self.slots, running: status.running, waiting: status.waiting }
+        OwnLoad { slots: status.slots, running: status.running, waiting: status.waiting }
     }
 
     async fn queues(&self) -> DomainResult<(Vec<QueueStats>, Timestamp)> {

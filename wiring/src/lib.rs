@@ -3,7 +3,8 @@
 //! ```text
 //!   eventflow dev (cli) ─┐
 //!   eventflow-api ───────┼──▶ sections (configuration) ──▶ translate ──▶ services, runtimes, gateway
-//!   eventflow-dispatcher ┘    adapters: PostgreSQL, JetStream, blobs, registry, key
+//!   eventflow-dispatcher ┤    adapters: PostgreSQL, JetStream, blobs, registry, key
+//!   eventflow-gateway ───┘    peers: where the others are
 //!   eventflow-operator ────▶ its own sections ──▶ services/operator over the API server
 //! ```
 
@@ -16,11 +17,15 @@ pub mod cluster;
 pub mod cluster;
 pub mod copies;
 pub mod dispatcher;
+pub mod gateway;
+mod in_order;
 #[cfg(feature = "kubernetes")]
 pub mod operator;
+pub mod peers;
 pub mod ranges;
 pub mod sections;
 pub mod service;
 pub mod translate;
+mod users;
 
 pub use copies::Copies;

@@ -8,6 +8,26 @@ use eventflow_lifecycle::Handle;
 use eventflow_store::PostgresStore;
 use std::sync::Arc;
 
+/// There are none.
+#[derive(Debug, Clone)]
+pub enum Endpoints {}
+
+impl Endpoints {
+    /// Always an error.
+    #[expect(clippy::unused_async, reason = "as in the module whose place this takes")]
+    pub async fn open(_: &Kubernetes) -> Result<Self, StartError> {
+        Err(without())
+    }
+
+    pub fn of(&self, _: &str, _: &str, _: &Handle) -> Arc<dyn Peers> {
+        match *self {}
+    }
+}
+
+fn without() -> StartError {
+    StartError::new("this program was built without Kubernetes: build it with the feature `kubernetes`")
+}
+
 /// There is none.
 #[derive(Debug, Clone)]
 pub enum Cluster {}
@@ -27,9 +47,7 @@ impl Cluster {
     /// Always an error.
     #[expect(clippy::unused_async, reason = "as in the module whose place this takes")]
     pub async fn open(_: &Kubernetes, _: &Handle) -> Result<Self, StartError> {
-        Err(StartError::new(
-            "this program was built without Kubernetes: build it with the feature `kubernetes`",
-        ))
+        Err(without())
     }
 
     pub async fn registry(
@@ -41,7 +59,7 @@ impl Cluster {
         match *self {}
     }
 
-    pub fn peers(&self, _: &str, _: &str, _: &Handle) -> Arc<dyn Peers> {
+    pub fn endpoints(&self) -> &Endpoints {
         match *self {}
     }
 

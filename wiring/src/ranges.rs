@@ -132,6 +132,7 @@ impl Section for Dispatcher {
         sizes(problems, &[("dispatcher.log_buffer", self.log_buffer, MI..=16 * GI)]);
         let numbers = [
             ("dispatcher.slots", self.slots as u64, 1..=100_000),
+            ("dispatcher.min_slots", self.min_slots as u64, 1..=100_000),
             ("dispatcher.default_concurrency", self.default_concurrency.into(), 1..=100_000),
             ("dispatcher.max_waiting", self.max_waiting as u64, 0..=1_000_000),
             ("dispatcher.record_buffer", self.record_buffer as u64, 1..=1_000_000),
@@ -304,10 +305,15 @@ impl Section for Peers {
         } else if self.dispatchers.is_empty() {
             problems.push("peers.dispatchers", "must name at least one dispatcher, host:port");
         }
-        for peer in &self.dispatchers {
-            let port = peer.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-            if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-                problems.push("peers.dispatchers", format!("must be host:port, has {peer:?}"));
+        if !self.apis_service.is_empty() {
+            service(problems, "peers.apis_service", &self.apis_service);
+        }
+        for (key, peers) in [("peers.dispatchers", &self.dispatchers), ("peers.apis", &self.apis)] {
+            for peer in peers {
+                let port = peer.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+                if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+                    problems.push(key, format!("must be host:port, has {peer:?}"));
+                }
             }
         }
     }

@@ -99,8 +99,10 @@ impl Default for Limits {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dispatcher {
-    /// Runs at once, over all functions.
+    /// Most runs at once, over all functions. Within it the bound follows the work that waits and how busy the machine is.
     pub slots: usize,
+    /// The bound of runs at once is not lowered below this; where `slots` is less, that.
+    pub min_slots: usize,
     /// Runs at once of a function that declares no `concurrency`.
     pub default_concurrency: u32,
     /// Calls whose callers wait for a slot, over all functions; one more gets 429.
@@ -126,6 +128,7 @@ impl Default for Dispatcher {
         let config = eventflow_dispatcher::Config::default();
         Self {
             slots: config.slots,
+            min_slots: config.min_slots,
             default_concurrency: config.default_concurrency,
             max_waiting: config.max_waiting,
             lease: config.lease,
@@ -333,6 +336,8 @@ impl Default for Blobs {
 pub struct Auth {
     /// The file with the installation's key, mode 600, the same for all replicas: it signs tokens.
     pub key_file: PathBuf,
+    /// The file of those who log in with a password: entries as `eventflow user` prints them. Read at start.
+    pub users_file: Option<PathBuf>,
     /// `cluster` lets admin/admin log in: for tests and clusters on one's own machine. Else empty.
     pub dev_login: String,
 }
@@ -414,7 +419,27 @@ impl Default for Kubernetes {
 pub struct Peers {
     /// The internal addresses of the dispatchers, `host:port`.
     pub dispatchers: Vec<String>,
+    /// The addresses of the apis, `host:port`. Only a gateway asks for them.
+    pub apis: Vec<String>,
     /// In a cluster instead: the Service of the dispatchers, in `kubernetes.namespace`, and the name of its port:
     /// `eventflow-dispatcher:internal`. Each of its ready endpoints is asked, so no DNS and no kube-proxy are needed.
     pub dispatchers_service: String,
+    /// Likewise the Service of the apis, and its port for HTTP. Only a gateway asks for it.
+    pub apis_service: String,
+}
+
+/// Guards that are switched off, only to show that they are needed. No file, variable or flag reaches this: it is never
+/// part of a configuration, and the programs that people get leave it as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unguarded {
+    /// The epoch that a settlement carries.
+    pub fence: bool,
+    /// The time for which a run is its worker's.
+    pub lease: bool,
+    /// That a key is one call's alone.
+    pub key: bool,
+    /// That a call is in the outbox until it is claimed.
+    pub outbox: bool,
+    /// That a blob is on the disk before anything names it.
+    pub fsync: bool,
 }

@@ -38,6 +38,7 @@ pub fn dispatcher(
     let defaults = eventflow_dispatcher::Config::default();
     eventflow_dispatcher::Config {
         slots: dispatcher.slots,
+        min_slots: dispatcher.min_slots,
         default_concurrency: dispatcher.default_concurrency,
         max_waiting: dispatcher.max_waiting,
         lease: dispatcher.lease,

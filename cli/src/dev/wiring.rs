@@ -7,7 +7,7 @@ use eventflow_blobs::FolderBlobs;
 use eventflow_bus::InMemoryBus;
 use eventflow_dispatcher::{Dispatcher, Ports};
 use eventflow_domain::access::Caller;
-use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, NoEvents, Runtime, Store};
 use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
 use eventflow_lifecycle::{Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
@@ -151,6 +151,7 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         registry: adapters.registry,
         store,
         bus: adapters.bus,
+        events: Arc::new(NoEvents),
         blobs: adapters.blobs,
         invoker,
         runtimes: adapters.runtimes,
@@ -178,6 +179,7 @@ pub(super) async fn start(config: &DevConfig, handle: &Handle) -> Result<Platfor
         health: handle.health().clone(),
         metrics,
         draining: handle.draining(),
+        peers: None,
         fallback: Some(ui()),
     };
     let router = router(translate::gateway(&config.gateway, &config.limits, true), services, deps)

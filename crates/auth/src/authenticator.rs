@@ -1,5 +1,7 @@
 //! The one thing that other rooms ask: who is this?
 
+use crate::access::{Access, access_of};
+use crate::bearer;
 use crate::key::Key;
 use crate::throttle::Throttle;
 use crate::token::{Claims, Signer, Token};
@@ -9,6 +11,7 @@ use eventflow_domain::access::Caller;
 use eventflow_domain::error::Chain;
 use eventflow_domain::ports::Clock;
 use eventflow_domain::{Error, ErrorKind, Result};
+use http::HeaderMap;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
@@ -75,6 +78,27 @@ impl Authenticator {
         }
         verified.insert(token.into(), (claims, caller.clone()));
         Ok(caller)
+    }
+
+    /// Who calls an RPC (`/package.Service/Method`); `None` for a public one. What no permission is mapped to does not
+    /// exist. In which namespace the caller may is the handler's question; one who may in none is refused here already.
+    pub fn admit(&self, method: &str, headers: &HeaderMap) -> Result<Option<Caller>> {
+        let Some(access) = access_of(method) else {
+            let text = format!("unknown method {:?}", method.chars().take(128).collect::<String>());
+            return Err(Error::new(ErrorKind::Unimplemented, "UnknownMethod", text));
+        };
+        if matches!(access, Access::Public) {
+            return Ok(None);
+        }
+        let caller = self.verify(bearer::token(headers).unwrap_or_default())?;
+        if let Access::Permission(permission) = access
+            && !caller.grants.iter().any(|grant| grant.role.allows(permission))
+        {
+            let text = format!("permission {permission} is needed");
+            let error = Error::new(ErrorKind::Forbidden, "PermissionDenied", text);
+            return Err(error.with_metadata("permission", permission));
+        }
+        Ok(Some(caller))
     }
 
     /// Who has this name and password. UNAUTHENTICATED if nobody, at the same cost whether the name exists or

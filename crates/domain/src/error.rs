@@ -7,6 +7,9 @@ use std::time::Duration;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The reason of [`Error::draining`].
+pub const DRAINING: &str = "Draining";
+
 /// What went wrong, as the caller must understand it. Each kind has exactly one gRPC code and one HTTP status
 /// (`eventflow_proto::status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +108,11 @@ impl Error {
 
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, "Unavailable", message).with_retry_after(Duration::from_secs(1))
+    }
+
+    /// A refusal of a process that stops: nothing was begun here, another replica may be asked.
+    pub fn draining(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, DRAINING, message).with_retry_after(Duration::from_secs(1))
     }
 
     pub fn function_not_found(name: &crate::FunctionName) -> Self {

@@ -4,6 +4,7 @@
 mod blobs;
 mod bus;
 mod clock;
+mod events;
 mod invoker;
 mod peers;
 mod registry;
@@ -13,6 +14,7 @@ mod store;
 pub use blobs::{BlobInfo, BlobKey, Blobs, ByteStream};
 pub use bus::{Bus, Delivery, Live, Message, Topic};
 pub use clock::Clock;
+pub use events::{FunctionEvent, FunctionEvents, NoEvents};
 pub use invoker::{CallBody, Invoker, ProxyCall, SyncAnswer, SyncCall};
 pub use peers::{Peer, Peers};
 pub use registry::{Applied, Apply, FunctionRegistry, Precondition, RegistryEvent};

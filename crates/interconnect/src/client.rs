@@ -4,11 +4,11 @@ mod channels;
 mod pass;
 
 use crate::choice::Choice;
-use crate::{DRAINING, ENVELOPE, PEER_HEADER, wire};
+use crate::{ENVELOPE, PEER_HEADER, PassHead, wire};
 use async_trait::async_trait;
 use channels::Channels;
 use eventflow_auth::PeerKey;
-use eventflow_domain::error::Chain;
+use eventflow_domain::error::{Chain, DRAINING};
 use eventflow_domain::ports::{
     Clock, HttpRequest, HttpResponse, Invoker, Peer, Peers, ProxyCall, SyncAnswer, SyncCall,
 };
@@ -75,6 +75,23 @@ impl RemoteInvoker {
     fn token(&self) -> Result<HeaderValue> {
         HeaderValue::try_from(self.key.token()?.as_ref())
             .map_err(|error| Error::internal("write a header", error))
+    }
+
+    /// Passes a request on to a function's own URL, as the call that an api made of it.
+    pub async fn pass(&self, head: &PassHead, request: HttpRequest) -> Result<HttpResponse> {
+        let mut request = pass::Passing::new(head, request, self.token()?)?;
+        for peer in self.choice.order(&head.function) {
+            let in_flight = self.choice.begin(&peer);
+            match self.passer.pass(&peer, &mut request, in_flight).await {
+                Ok(response) => return Ok(response),
+                Err(pass::Failed::NeverBegan(error)) => {
+                    tracing::debug!(%peer, error = %Chain(&error), "asking the next dispatcher");
+                    self.choice.shun(&peer);
+                }
+                Err(pass::Failed::Answered(error)) => return Err(error),
+            }
+        }
+        Err(nobody())
     }
 
     async fn ask(
@@ -156,18 +173,6 @@ impl Invoker for RemoteInvoker {
     }
 
     async fn proxy(&self, call: ProxyCall, request: HttpRequest) -> Result<HttpResponse> {
-        let mut request = pass::Passing::new(&call, request, self.token()?)?;
-        for peer in self.choice.order(&call.function.key) {
-            let in_flight = self.choice.begin(&peer);
-            match self.passer.pass(&peer, &mut request, in_flight).await {
-                Ok(response) => return Ok(response),
-                Err(pass::Failed::NeverBegan(error)) => {
-                    tracing::debug!(%peer, error = %Chain(&error), "asking the next dispatcher");
-                    self.choice.shun(&peer);
-                }
-                Err(pass::Failed::Answered(error)) => return Err(error),
-            }
-        }
-        Err(nobody())
+        self.pass(&PassHead::from(&call), request).await
     }
 }

@@ -2,7 +2,7 @@
 
 mod pass;
 
-use crate::{DRAINING, ENVELOPE, PEER_HEADER, wire};
+use crate::{ENVELOPE, PEER_HEADER, wire};
 use async_trait::async_trait;
 use axum::Router;
 use eventflow_auth::PeerKey;
@@ -57,8 +57,7 @@ impl ServerParts {
 
     fn check_open(&self) -> Result<()> {
         if self.draining.load(Ordering::Acquire) {
-            let message = "this dispatcher is shutting down";
-            return Err(Error::new(ErrorKind::Unavailable, DRAINING, message));
+            return Err(Error::draining("this dispatcher is shutting down"));
         }
         Ok(())
     }

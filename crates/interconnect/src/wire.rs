@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What came is not what a process of our release sends.
-pub(crate) fn malformed(what: &'static str) -> Error {
+pub fn malformed(what: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, "MalformedInternalMessage", format!("{what} is malformed"))
 }
 
@@ -164,15 +164,36 @@ fn from_header<M: Message + Default>(value: &HeaderValue, what: &'static str) ->
     M::decode(bytes.as_slice()).map_err(|_| malformed(what))
 }
 
-pub(crate) fn pass_to_header(call: &ProxyCall) -> Result<HeaderValue> {
-    let key = &call.function.key;
+/// As which call a request to a function's URL is passed on.
+#[derive(Debug, Clone)]
+pub struct PassHead {
+    pub id: InvocationId,
+    pub function: FunctionKey,
+    pub uid: FunctionUid,
+    pub caller: Arc<str>,
+    pub trace: TraceContext,
+}
+
+impl From<&ProxyCall> for PassHead {
+    fn from(call: &ProxyCall) -> Self {
+        Self {
+            id: call.id,
+            function: call.function.key.clone(),
+            uid: call.function.uid,
+            caller: Arc::clone(&call.caller.subject),
+            trace: call.trace,
+        }
+    }
+}
+
+pub(crate) fn pass_to_header(head: &PassHead) -> Result<HeaderValue> {
     in_header(&wire::PassRequest {
-        id: call.id.to_string(),
-        namespace: key.namespace.to_string(),
-        function: key.name.to_string(),
-        function_uid: call.function.uid.to_string(),
-        caller: call.caller.subject.to_string(),
-        traceparent: call.trace.to_string(),
+        id: head.id.to_string(),
+        namespace: head.function.namespace.to_string(),
+        function: head.function.name.to_string(),
+        function_uid: head.uid.to_string(),
+        caller: head.caller.to_string(),
+        traceparent: head.trace.to_string(),
     })
 }
 

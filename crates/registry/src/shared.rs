@@ -25,8 +25,12 @@ use parking_lot::Mutex;
 use reports::Reports;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use turns::Turns;
 use unknown::Unknown;
+
+/// How long a write waits at most for the news of itself. They come within milliseconds, or the store is in trouble.
+const SETTLES: Duration = Duration::from_secs(1);
 
 /// How a registry takes part.
 #[derive(Debug, Clone)]
@@ -62,6 +66,8 @@ struct Inner {
     reports: Reports,
     turns: Turns,
     unknown: Unknown,
+    /// The number of the last change that is shown, with all before it.
+    revision: watch::Sender<u64>,
     /// When all functions were last compared, by the monotonic clock.
     compared: Mutex<Duration>,
 }
@@ -79,8 +85,11 @@ impl SharedRegistry {
             reports: Reports::new(options.worker),
             turns: Turns::default(),
             unknown: Unknown::default(),
+            revision: watch::Sender::new(0),
         });
+        let revision = inner.declared.store.function_revision().await?;
         inner.compare().await?;
+        inner.seen(revision);
         let follow = follow::follow(Arc::clone(&inner), options.reconcile_every);
         let tell = tell::tell(Arc::clone(&inner), options.reconcile_every);
         let following = async move {
@@ -96,11 +105,52 @@ impl SharedRegistry {
     }
 }
 
+impl Inner {
+    /// All changes up to this number are shown.
+    fn seen(&self, revision: u64) {
+        self.revision.send_if_modified(|seen| {
+            let newer = revision > *seen;
+            *seen = revision.max(*seen);
+            newer
+        });
+    }
+
+    async fn caught_up(&self, revision: u64, patience: Duration) {
+        let mut seen = self.revision.subscribe();
+        // Late is late: what is shown then is as good as it was before there were numbers.
+        let _late = tokio::time::timeout(patience, seen.wait_for(|seen| *seen >= revision)).await;
+    }
+
+    /// After a write: what this process tells of its state has it, so that nobody is led behind it.
+    async fn settled(&self) {
+        if let Ok(revision) = self.declared.store.function_revision().await {
+            self.caught_up(revision, SETTLES).await;
+        }
+    }
+}
+
 #[async_trait]
 impl FunctionRegistry for SharedRegistry {
     async fn apply(&self, apply: Apply) -> Result<Applied> {
         let inner = Arc::clone(&self.0);
-        detached::to_the_end("apply a function", async move { inner.apply(&apply).await }).await
+        let written = async move {
+            let applied = inner.apply(&apply).await?;
+            if applied.changed && !apply.dry_run {
+                inner.settled().await;
+            }
+            Ok(applied)
+        };
+        detached::to_the_end("apply a function", written).await
+    }
+
+    fn revision(&self) -> u64 {
+        *self.0.revision.borrow()
+    }
+
+    async fn catch_up(&self, revision: u64, patience: Duration) {
+        if self.revision() < revision {
+            self.0.caught_up(revision, patience).await;
+        }
     }
 
     fn get(&self, key: &FunctionKey) -> Option<Arc<Function>> {
@@ -123,13 +173,21 @@ impl FunctionRegistry for SharedRegistry {
 
     async fn delete(&self, key: &FunctionKey, etag: Option<&str>) -> Result<Arc<Function>> {
         let (inner, key, etag) = (Arc::clone(&self.0), key.clone(), etag.map(str::to_owned));
-        let delete = async move { inner.delete(&key, etag.as_deref()).await };
+        let delete = async move {
+            let deleted = inner.delete(&key, etag.as_deref()).await?;
+            inner.settled().await;
+            Ok(deleted)
+        };
         detached::to_the_end("delete a function", delete).await
     }
 
     async fn set_paused(&self, key: &FunctionKey, paused: bool) -> Result<Arc<Function>> {
         let (inner, key) = (Arc::clone(&self.0), key.clone());
-        let pause = async move { inner.set_paused(&key, paused).await };
+        let pause = async move {
+            let paused = inner.set_paused(&key, paused).await?;
+            inner.settled().await;
+            Ok(paused)
+        };
         detached::to_the_end("pause a function", pause).await
     }
 

@@ -5,6 +5,7 @@
 //! of their own, the rest share those labelled `other`.
 
 mod bus;
+mod exemplar;
 mod families;
 mod function;
 mod process;
@@ -36,6 +37,8 @@ struct Inner {
     families: Families,
     active_functions: Gauge,
     outbox_lag: Gauge<f64, AtomicU64>,
+    slots: Gauge,
+    slots_in_use: Gauge,
     bus: Bus,
     functions: RwLock<HashMap<FunctionKey, FunctionMetrics>>,
 }
@@ -63,6 +66,13 @@ impl Metrics {
         registry.register("eventflow_active_functions", "Functions that exist", active_functions.clone());
         let help = "Age of the oldest outbox row that is not published";
         registry.register("eventflow_outbox_lag_seconds", help, outbox_lag.clone());
+        let (slots, slots_in_use) = (Gauge::default(), Gauge::default());
+        registry.register("eventflow_slots", "Runs that may go on at once in this process", slots.clone());
+        registry.register(
+            "eventflow_slots_in_use",
+            "Of those, the ones that are taken",
+            slots_in_use.clone(),
+        );
         let bus = Bus::default();
         registry.register_collector(Box::new(bus.clone()));
         registry.register_collector(Box::new(process::Process::new()));
@@ -71,7 +81,16 @@ impl Metrics {
         }
         register(&mut registry);
         let functions = RwLock::default();
-        Self(Arc::new(Inner { registry, families, active_functions, outbox_lag, bus, functions }))
+        Self(Arc::new(Inner {
+            registry,
+            families,
+            active_functions,
+            outbox_lag,
+            slots,
+            slots_in_use,
+            bus,
+            functions,
+        }))
     }
 
     /// The handles of one function: resolve them once, keep them.
@@ -108,6 +127,12 @@ impl Metrics {
     /// The age of the oldest outbox row that is not published; zero = none waits.
     pub fn set_outbox_lag(&self, lag: Duration) {
         self.0.outbox_lag.set(lag.as_secs_f64());
+    }
+
+    /// How many runs may go on at once in this process, and how many do.
+    pub fn set_slots(&self, slots: usize, in_use: usize) {
+        self.0.slots.set(slots as i64);
+        self.0.slots_in_use.set(in_use as i64);
     }
 
     /// Shows what a bus counts as `eventflow_bus_*`; `read` must be quick, it is called when metrics are asked for.

@@ -86,12 +86,13 @@ async fn while_the_broker_is_away_calls_are_accepted_and_run_when_it_is_back() {
     rest.invoke("echo", "before").await;
     server.cluster().nats.kill().await;
     let ids = accepted(&rest, "echo", 50).await;
-    let refused = async || (rest.without_token().get("/readyz").await.status == 503).then_some(());
+    let api = server.api(0);
+    let refused = async || (api.get("/readyz").await.status == 503).then_some(());
     until("readiness to tell", Duration::from_secs(30), refused).await;
     assert_eq!(rest.invoke("echo", "sync").await.text(), "sync", "who waits needs no broker");
     server.cluster().nats.restart(Store::Kept).await;
     all_succeed(&rest, &ids).await;
-    let ready = async || rest.without_token().get("/readyz").await;
+    let ready = async || api.get("/readyz").await;
     settles("readiness", Duration::from_secs(30), ready, |answer| answer.status == 200).await;
 }
 
@@ -110,7 +111,8 @@ async fn while_the_database_is_away_nothing_is_promised_and_it_heals_alone() {
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
     assert_eq!(rest.without_token().get("/healthz").await.status, 200, "it is alive");
-    let away = async || (rest.without_token().get("/readyz").await.status == 503).then_some(());
+    let api = server.api(0);
+    let away = async || (api.get("/readyz").await.status == 503).then_some(());
     until("readiness to tell", Duration::from_secs(30), away).await;
     server.cluster().postgres.as_mut().expect("its own").restart().await;
     answers(&rest, "echo").await;

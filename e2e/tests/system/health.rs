@@ -15,7 +15,7 @@ async fn a_server_says_that_it_is_alive_and_ready() {
 
 #[tokio::test]
 async fn the_fixed_metrics_are_there_after_a_call_and_go_with_the_function() {
-    let server = Server::start().await;
+    let server = Server::options().dispatchers(1).start().await;
     let rest = server.rest().await;
     rest.apply(&echo("measured")).await;
     assert_eq!(rest.invoke("measured", "").await.status, 200);

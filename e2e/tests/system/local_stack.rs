@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-const PARTS: [&str; 5] = ["postgres", "nats", "dispatcher-1", "dispatcher-2", "api"];
+const PARTS: [&str; 7] = ["postgres", "nats", "dispatcher-1", "dispatcher-2", "api-1", "api-2", "gateway"];
 
 /// A stack in a folder of its own, ended on drop.
 struct Stack {

@@ -17,6 +17,7 @@ mod health;
 mod hostile;
 mod local_stack;
 mod observability;
+mod replicas;
 mod rest_data;
 mod rest_functions;
 mod rest_invocations;

@@ -4,11 +4,14 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use eventflow_auth::PeerKey;
 use eventflow_domain::ports::HttpResponse;
-use eventflow_domain::{Error, ErrorKind, InvocationId, Result, StartKind, State, Timestamp, VersionNumber};
+use eventflow_domain::{
+    Error, ErrorKind, FunctionUid, InvocationId, Result, StartKind, State, Timestamp, VersionNumber,
+};
 use eventflow_gateway::{
     Deps, DoorApi, Download, DownloadApi, GatewayConfig, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi,
-    RawDownload, RawInvoke, RawProxy,
+    RawDownload, RawInvoke, RawProxy, RawUrl, Services, UrlAdmission, UrlApi,
 };
 use eventflow_lifecycle::{CancellationToken, Health};
 use eventflow_proto::status::to_status;
@@ -258,6 +261,22 @@ impl InvokeApi for Fake {
 }
 
 #[async_trait]
+impl UrlApi for Fake {
+    async fn admit_url(&self, request: RawUrl) -> Result<UrlAdmission> {
+        if request.name.as_str() == "none" {
+            return Err(Error::function_not_found(&request.name));
+        }
+        Ok(UrlAdmission {
+            id: InvocationId::generate(),
+            uid: FunctionUid::generate(),
+            version: VersionNumber(2),
+            caller: "somebody".into(),
+            public: false,
+        })
+    }
+}
+
+#[async_trait]
 impl ProxyApi for Fake {
     async fn proxy(&self, request: RawProxy) -> Result<ProxyAnswer> {
         let response = crate::functions::answer(request)?;
@@ -309,22 +328,54 @@ pub(crate) fn gateway_with(config: GatewayConfig) -> Gateway {
     gateway_of(config, None)
 }
 
-fn gateway_of(config: GatewayConfig, fallback: Option<Router>) -> Gateway {
+fn gateway_of(config: GatewayConfig, ui: Option<Router>) -> Gateway {
     let fake = Fake::default();
-    let services = tonic::service::Routes::new(FunctionServiceServer::new(fake.clone()))
-        .add_service(ArtifactServiceServer::new(fake.clone()));
-    let (health, draining) = (Health::new(), CancellationToken::new());
-    let (shared, metrics) = (Arc::new(fake.clone()), Metrics::new());
-    let deps = Deps {
-        invoke: shared.clone(),
-        proxy: shared,
-        health: health.clone(),
-        metrics: metrics.clone(),
-        draining: draining.clone(),
-        fallback,
-    };
-    let router = eventflow_gateway::router(config, services, deps).expect("a router");
-    Gateway { router, fake, health, draining, metrics }
+    let shared = Arc::new(fake.clone());
+    Gateway::with(config, local(&fake), (shared.clone(), shared), fake, (None, ui))
+}
+
+fn local(fake: &Fake) -> Services {
+    let services = tonic::service::Routes::new(FunctionServiceServer::new(fake.clone()));
+    services.add_service(ArtifactServiceServer::new(fake.clone())).into()
+}
+
+/// Over this fake; `peers` is the key of gateways in front of it.
+pub(crate) fn gateway_over(config: GatewayConfig, fake: Fake, peers: Option<Arc<PeerKey>>) -> Gateway {
+    let shared = Arc::new(fake.clone());
+    Gateway::with(config, local(&fake), (shared.clone(), shared), fake, (peers, None))
+}
+
+impl Gateway {
+    /// Over services of another process.
+    pub(crate) fn build<A: InvokeApi + ProxyApi + 'static>(
+        config: GatewayConfig,
+        services: Services,
+        api: A,
+    ) -> Self {
+        let api = Arc::new(api);
+        Self::with(config, services, (api.clone(), api), Fake::default(), (None, None))
+    }
+
+    fn with(
+        config: GatewayConfig,
+        services: Services,
+        (invoke, proxy): (Arc<dyn InvokeApi>, Arc<dyn ProxyApi>),
+        fake: Fake,
+        (peers, fallback): (Option<Arc<PeerKey>>, Option<Router>),
+    ) -> Self {
+        let (health, draining, metrics) = (Health::new(), CancellationToken::new(), Metrics::new());
+        let deps = Deps {
+            invoke,
+            proxy,
+            health: health.clone(),
+            metrics: metrics.clone(),
+            draining: draining.clone(),
+            peers,
+            fallback,
+        };
+        let router = eventflow_gateway::router(config, services, deps).expect("a router");
+        Self { router, fake, health, draining, metrics }
+    }
 }
 
 pub(crate) fn request(method: &str, path: &str) -> http::request::Builder {

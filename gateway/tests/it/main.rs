@@ -5,6 +5,7 @@ mod fake;
 mod functions;
 mod grpc;
 mod invoke;
+mod remote;
 mod rest;
 mod routes;
 mod server;

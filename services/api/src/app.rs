@@ -17,7 +17,7 @@ pub(crate) use functions::STATS_WINDOW;
 pub use functions::{FunctionList, FunctionQuery};
 pub use info::{ServerInfo, Shape};
 pub use invocations::Bulk;
-pub use invoke::{InvokeAnswer, InvokeRequest, Proxied};
+pub use invoke::{Admitted, InvokeAnswer, InvokeRequest, Proxied};
 pub use logs::{LogEvent, LogFilter};
 pub use watch::{WatchEvent, WatchKind};
 pub use watch_calls::InvocationWatchEvent;
@@ -25,7 +25,7 @@ pub use watch_calls::InvocationWatchEvent;
 use activity::ActivityHub;
 use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::limits::Limits;
-use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, Runtime, Store};
+use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionEvents, FunctionRegistry, Invoker, Runtime, Store};
 use eventflow_domain::spec::RuntimeKind;
 use eventflow_domain::{Error, Namespace, Result};
 use eventflow_lifecycle::{Handle, OnExit};
@@ -47,6 +47,7 @@ pub struct Parts {
     pub registry: Arc<dyn FunctionRegistry>,
     pub store: Arc<dyn Store>,
     pub bus: Arc<dyn Bus>,
+    pub events: Arc<dyn FunctionEvents>,
     pub blobs: Arc<dyn Blobs>,
     pub invoker: Arc<dyn Invoker>,
     /// Only asked whether they take a declaration; they run nothing here.
@@ -107,7 +108,7 @@ impl App {
     /// Refuses new work while the process ends.
     fn refuse_while_draining(&self) -> Result<()> {
         if self.handle.is_draining() {
-            return Err(Error::unavailable("the server is shutting down"));
+            return Err(Error::draining("the server is shutting down"));
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The gateway's typed routes: the hot path of `:invoke`, and functions' own URLs.
 
 use crate::app::{App, InvokeAnswer as Answer, InvokeRequest};
-use crate::grpc::guard;
 use async_trait::async_trait;
 use eventflow_auth::{Authenticator, bearer, unauthenticated};
 use eventflow_domain::access::Caller;
@@ -9,7 +8,7 @@ use eventflow_domain::invocation::Content;
 use eventflow_domain::{FunctionKey, Result};
 use eventflow_gateway::{
     DoorApi, Download, DownloadApi, InvokeAnswer, InvokeApi, ProxyAnswer, ProxyApi, RawDownload, RawInvoke,
-    RawProxy, Recorded,
+    RawProxy, RawUrl, Recorded, UrlAdmission, UrlApi,
 };
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -38,7 +37,7 @@ impl Http {
 
 impl DoorApi for Http {
     fn admit(&self, rpc: &str, headers: &HeaderMap) -> Result<()> {
-        guard::admit(&self.authenticator, rpc, headers).map(drop)
+        self.authenticator.admit(rpc, headers).map(drop)
     }
 }
 
@@ -74,6 +73,24 @@ impl InvokeApi for Http {
                 InvokeAnswer::Accepted { id, state, version, attempt }
             }
             Answer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
+        })
+    }
+}
+
+#[async_trait]
+impl UrlApi for Http {
+    async fn admit_url(&self, request: RawUrl) -> Result<UrlAdmission> {
+        let key = FunctionKey::new(request.namespace, request.name);
+        // Behind a public URL the header is the function's own business, whatever it holds.
+        let public = self.app.is_public(&key);
+        let caller = if public { None } else { self.caller(request.authorization.as_ref())? };
+        let admitted = self.app.url_admit(caller, &key).await?;
+        Ok(UrlAdmission {
+            id: admitted.id,
+            uid: admitted.function.uid,
+            version: admitted.function.version,
+            caller: admitted.caller.subject,
+            public,
         })
     }
 }

@@ -98,8 +98,7 @@ async fn main() -> Result<(), Any> {
         let each = (ticks()? - used) as f64 * 10_000.0 / CALLS as f64;
         let rate = CALLS as f64 / drained.elapsed().as_secs_f64();
         println!("drained, {concurrency} at once: {rate:.0}/s, {each:.1} us of processor time each");
-        alone(&ports, &dispatcher, &function, false).await?;
-        alone(&ports, &dispatcher, &function, true).await?;
+        alone(&ports, &dispatcher, &function).await?;
         dispatcher.shutdown(Duration::from_secs(5)).await;
     }
     Ok(())
@@ -154,24 +153,15 @@ async fn empty(ports: &Ports) -> Result<(), Any> {
     }
 }
 
-/// From the accept to the record that says how it ended; `at_once` = accepted by its worker.
-async fn alone(
-    ports: &Ports,
-    dispatcher: &Dispatcher,
-    function: &Function,
-    at_once: bool,
-) -> Result<(), Any> {
+/// From the accept to the record that says how it ended.
+async fn alone(ports: &Ports, dispatcher: &Dispatcher, function: &Function) -> Result<(), Any> {
     let mut waits = Vec::with_capacity(ALONE);
     for _ in 0..ALONE {
         let call = call(ports, function);
         let mut changes = ports.bus.listen(Topic::Invocation(call.id));
         let started = Instant::now();
-        if at_once {
-            dispatcher.accept(call).await?;
-        } else {
-            ports.store.accept(call).await?;
-            dispatcher.wake_relay();
-        }
+        ports.store.accept(call).await?;
+        dispatcher.wake_relay();
         while let Some(change) = changes.next().await {
             if matches!(change, Live::Changed { state, .. } if state.is_terminal()) {
                 break;
@@ -182,8 +172,7 @@ async fn alone(
     }
     waits.sort_unstable();
     let at = |percent: usize| waits.get(waits.len() * percent / 100).copied().unwrap_or_default();
-    let way = if at_once { "accepted by its worker" } else { "over the bus" };
-    println!("alone, {way}, accept to end: p50 {:?}, p99 {:?}", at(50), at(99));
+    println!("alone, accept to end: p50 {:?}, p99 {:?}", at(50), at(99));
     Ok(())
 }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 /// The dispatcher's settings; [`Config::default`] is right for one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Runs at once in this process, over all functions. At least 1.
+    /// Most runs at once in this process, over all functions. At least 1.
     pub slots: usize,
+    /// The bound of runs at once is lowered to this under overload, but no further; at most `slots`.
+    pub min_slots: usize,
     /// Runs at once of a function that declares no `concurrency`.
     pub default_concurrency: u32,
     /// Starts that a function gets in one turn while others wait.
@@ -57,6 +59,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             slots: 256,
+            min_slots: 32,
             default_concurrency: 50,
             quantum: 8,
             claim_batch: 64,

@@ -16,10 +16,26 @@ use eventflow_domain::ports::{Live, Swept};
 use eventflow_domain::spec::{RecordPolicy, RetryPolicy};
 use eventflow_domain::{Error, ErrorKind, Result};
 use eventflow_lifecycle::Handle;
+use parking_lot::Mutex;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// What waits, over all functions.
+#[derive(Debug, Default)]
+pub(crate) struct Queues(Mutex<(u64, Duration)>);
+
+impl Queues {
+    /// Calls, and how long the oldest one has waited.
+    pub(crate) fn saw(&self, backlog: u64, oldest: Duration) {
+        *self.0.lock() = (backlog, oldest);
+    }
+
+    pub(crate) fn seen(&self) -> (u64, Duration) {
+        *self.0.lock()
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -33,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) codes: Codes,
     pub(crate) budget: Budget,
     pub(crate) relay: Wake,
+    /// How much waits, over all dispatchers, when it was last looked at.
+    pub(crate) queues: Queues,
     /// Where tasks are started; empty until the start.
     pub(crate) tasks: OnceLock<Handle>,
     /// No new work.
@@ -52,6 +70,7 @@ impl Core {
             codes: Codes::default(),
             budget: Budget::new(config.limits.buffered),
             relay,
+            queues: Queues::default(),
             tasks: OnceLock::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),

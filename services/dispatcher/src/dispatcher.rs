@@ -4,14 +4,11 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::ports::Ports;
 use crate::relay::{Relay, Wake};
-use crate::{accept, functions, proxy, scheduler, shares, sweeper, sync};
+use crate::{adapt, functions, proxy, scheduler, shares, sweeper, sync};
 use async_trait::async_trait;
 use eventflow_domain::Result;
 use eventflow_domain::ids::WorkerId;
-use eventflow_domain::lifecycle::State;
-use eventflow_domain::ports::{
-    Accepted, HttpRequest, HttpResponse, Invoker, NewInvocation, ProxyCall, SyncAnswer, SyncCall,
-};
+use eventflow_domain::ports::{HttpRequest, HttpResponse, Invoker, ProxyCall, SyncAnswer, SyncCall};
 use eventflow_lifecycle::{Handle, OnExit};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +19,8 @@ const LAST_WRITES: Duration = Duration::from_secs(3);
 /// What goes on now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
+    /// Calls that may run at once in this process now.
+    pub slots: usize,
     /// Calls that run in this process.
     pub running: usize,
     /// Of those, the ones held by a lease.
@@ -66,6 +65,7 @@ impl Dispatcher {
         let stop = core.stop.clone();
         tasks.spawn("relay", OnExit::Shutdown, async move { relay.run(stop).await });
         tasks.spawn("scheduler", OnExit::Shutdown, scheduler::run(Arc::clone(core)));
+        tasks.spawn("adapt", OnExit::Shutdown, adapt::run(Arc::clone(core)));
         let keeper = Arc::clone(core);
         tasks.spawn("leases", OnExit::Shutdown, async move {
             let (store, stop) = (&keeper.ports.store, keeper.stop.clone());
@@ -95,15 +95,6 @@ impl Dispatcher {
         tasks.spawn("retention", OnExit::Shutdown, sweeper::retention(Arc::clone(core)));
     }
 
-    /// Accepts a call whose worker may be this process: durable when it returns, with the state that was committed.
-    ///
-    /// It wakes the relay and tells the change itself. Where a slot is free and nothing of the function waits, the
-    /// call is committed as RUNNING under this worker's lease and starts at once, which saves a commit and the way
-    /// over the bus; else it is QUEUED. Errors are those of `InvocationStore::accept`.
-    pub async fn accept(&self, new: NewInvocation) -> Result<(Accepted, State)> {
-        accept::accept(&self.core, new).await
-    }
-
     /// To be woken after every accept, so that the call is published at once.
     pub fn relay(&self) -> Wake {
         self.core.relay.clone()
@@ -121,7 +112,12 @@ impl Dispatcher {
 
     pub fn status(&self) -> Status {
         let core = &self.core;
-        Status { running: core.slots.in_use(), leased: core.leases.len(), waiting: core.slots.waiting() }
+        Status {
+            slots: core.slots.total(),
+            running: core.slots.in_use(),
+            leased: core.leases.len(),
+            waiting: core.slots.waiting(),
+        }
     }
 
     /// Takes no new work, waits for what runs up to `grace`, gives back the rest, and writes what is buffered.

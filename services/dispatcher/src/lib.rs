@@ -15,7 +15,7 @@
 //! It works over ports only and keeps nothing that the store does not know: a process that dies loses time, not
 //! calls. It is no API: who may call what was decided before.
 
-mod accept;
+mod adapt;
 mod adopt;
 mod attempt;
 mod backoff;
@@ -25,6 +25,7 @@ mod control;
 mod core;
 mod dispatcher;
 mod functions;
+mod leased;
 mod leases;
 mod logs;
 mod ports;

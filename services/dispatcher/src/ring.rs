@@ -73,8 +73,10 @@ pub(crate) struct Turn<K, W> {
 pub(crate) struct Ring<K, W> {
     lanes: HashMap<K, Lane<W>>,
     order: VecDeque<K>,
-    free: usize,
+    used: usize,
     total: usize,
+    /// Something could not start for want of a free slot.
+    starved: bool,
     quantum: usize,
     batch: usize,
     /// A function came to lack slots that others may have.
@@ -91,12 +93,30 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
         let (quantum, batch) = (quantum.max(1), batch.max(1));
         let total = slots.max(1);
         let (lanes, order) = (HashMap::new(), VecDeque::new());
-        Self { lanes, order, free: total, total, quantum, batch, hurry: false }
+        Self { lanes, order, used: 0, total, starved: false, quantum, batch, hurry: false }
     }
 
     /// Slots that nobody holds.
     pub(crate) fn free(&self) -> usize {
-        self.free
+        self.total.saturating_sub(self.used)
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// So many slots from now on. Those in use beyond that stay until they come back.
+    pub(crate) fn resize(&mut self, total: usize) {
+        self.total = total.max(1);
+    }
+
+    /// Whether something could not start for want of a free slot, since this was last asked.
+    pub(crate) fn take_starved(&mut self) -> bool {
+        std::mem::take(&mut self.starved)
     }
 
     pub(crate) fn knows(&self, key: &K) -> bool {
@@ -129,24 +149,23 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
     /// Takes a slot at once, unless somebody waits for one.
     pub(crate) fn try_take(&mut self, key: &K) -> bool {
         let Some(lane) = self.lanes.get_mut(key) else { return false };
-        if self.free == 0 || !self.order.is_empty() || lane.paused {
+        if self.used >= self.total {
+            self.starved = true;
+            return false;
+        }
+        if !self.order.is_empty() || lane.paused {
             return false;
         }
         // Also where it is refused: it may be asked for before the call comes again.
         lane.share.saw(lane.running + 1);
         let takes = lane.running < lane.bound();
         if takes {
-            self.free -= 1;
+            self.used += 1;
             lane.running += 1;
         } else {
             self.hurry |= lane.lacks(self.batch, self.total);
         }
         takes
-    }
-
-    /// Whether a call that comes now would overtake none of its function.
-    pub(crate) fn is_quiet(&self, key: &K) -> bool {
-        self.lanes.get(key).is_some_and(|lane| !lane.queued && !lane.fetching && lane.waiting.is_empty())
     }
 
     /// A sync call waits.
@@ -193,7 +212,7 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
 
     /// Slots come free. Whether a turn may be due.
     pub(crate) fn give_back(&mut self, key: &K, slots: usize) -> bool {
-        self.free += slots;
+        self.used = self.used.saturating_sub(slots);
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.running = lane.running.saturating_sub(slots);
         }
@@ -219,17 +238,17 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
 
     /// The next turn; its slots are taken. `None` while no slot is free or nobody has work.
     pub(crate) fn turn(&mut self) -> Option<Turn<K, W>> {
-        while self.free > 0 {
+        while self.free() > 0 {
             let alone = self.order.len() == 1;
             let key = self.order.front()?.clone();
             let share = if alone { self.batch } else { self.quantum };
-            let free = self.free;
+            let free = self.free();
             let turn = self.lanes.get_mut(&key).and_then(|lane| lane.start(share, free));
             let Some((waiting, fetch)) = turn else {
                 self.leave(&key);
                 continue;
             };
-            self.free -= waiting.len() + fetch;
+            self.used += waiting.len() + fetch;
             let lane = self.lanes.get(&key);
             if lane.is_none_or(|lane| !lane.may_start()) {
                 self.leave(&key);
@@ -238,6 +257,7 @@ impl<K: Hash + Eq + Clone, W: Waiter> Ring<K, W> {
             }
             return Some(Turn { function: key, waiting, fetch });
         }
+        self.starved |= !self.order.is_empty();
         None
     }
 

@@ -1,10 +1,10 @@
 //! Bus → claim → run, in the order of the ring.
 
-use crate::accept::run_leased;
 use crate::attempt::Work;
 use crate::backoff::Backoff;
 use crate::core::Core;
 use crate::functions;
+use crate::leased::run_leased;
 use crate::slots::{Pull, Slot};
 use eventflow_domain::error::Chain;
 use eventflow_domain::function::FunctionKey;

@@ -98,7 +98,7 @@ async fn insist(core: &Core, settlement: Settlement) -> Option<Settled> {
 pub(crate) fn report(core: &Core, work: &Work, finish: &Finish, record: &Invocation) {
     let metrics = core.ports.metrics.function(&record.function);
     metrics.ended(record.state());
-    metrics.ran(finish.took);
+    metrics.ran(finish.took, record.trace);
     if record.logs_truncated {
         metrics.log_truncated();
     }

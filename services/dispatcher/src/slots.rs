@@ -1,5 +1,6 @@
 //! Who may run now: the ring, shared by the scheduler and the sync calls.
 
+use crate::adapt::Adapt;
 use crate::ring::{Ring, Waiter};
 use eventflow_domain::function::FunctionKey;
 use eventflow_domain::ports::FunctionRegistry;
@@ -53,7 +54,6 @@ impl Drop for Pull {
 #[derive(Debug)]
 pub(crate) struct Slots {
     ring: Mutex<Ring<FunctionKey, Waiting>>,
-    total: usize,
     /// Sync calls in the ring.
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -76,10 +76,10 @@ impl Slots {
         registry: Arc<dyn FunctionRegistry>,
         shared: bool,
     ) -> Arc<Self> {
-        let total = config.slots.max(1);
+        // The bound itself is found by [`crate::adapt`].
+        let total = Adapt::new(config.min_slots, config.slots).bound();
         Arc::new(Self {
             ring: Mutex::new(Ring::new(total, config.quantum, config.claim_batch)),
-            total,
             waiting: AtomicUsize::new(0),
             max_waiting: config.max_waiting,
             default_concurrency: config.default_concurrency,
@@ -92,7 +92,23 @@ impl Slots {
     }
 
     pub(crate) fn in_use(&self) -> usize {
-        self.total - self.ring.lock().free()
+        self.ring.lock().used()
+    }
+
+    /// So many calls may run at once from now on.
+    pub(crate) fn resize(&self, total: usize) {
+        self.touch(|ring| ring.resize(total));
+        self.due.notify_one();
+    }
+
+    /// How many calls may run at once now.
+    pub(crate) fn total(&self) -> usize {
+        self.ring.lock().total()
+    }
+
+    /// Whether work waited for a free slot since this was last asked.
+    pub(crate) fn was_starved(&self) -> bool {
+        self.ring.lock().take_starved()
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -166,12 +182,6 @@ impl Slots {
             .then(|| Slot { slots: Arc::clone(self), function: key.clone() })
     }
 
-    /// A slot, if one is free and no call of this function is known to wait, on the bus or here.
-    pub(crate) fn try_acquire_quiet(self: &Arc<Self>, key: &FunctionKey) -> Option<Slot> {
-        self.with(key, |ring| ring.is_quiet(key) && ring.try_take(key))
-            .then(|| Slot { slots: Arc::clone(self), function: key.clone() })
-    }
-
     /// Waits for a slot in the function's turn, at most `wait`; `None` = the wait ran out.
     pub(crate) async fn acquire(self: &Arc<Self>, key: &FunctionKey, wait: Duration) -> Result<Option<Slot>> {
         if let Some(slot) = self.try_acquire(key) {
@@ -188,7 +198,7 @@ impl Slots {
     }
 
     fn give_back(&self, key: &FunctionKey, slots: usize) {
-        let (due, idle) = self.touch(|ring| (ring.give_back(key, slots), ring.free() == self.total));
+        let (due, idle) = self.touch(|ring| (ring.give_back(key, slots), ring.used() == 0));
         if due {
             self.due.notify_one();
         }

@@ -145,11 +145,15 @@ async fn republish(core: &Core, function: Option<&FunctionKey>, before: Timestam
 fn show(core: &Core, stats: &[QueueStats], shown: &mut HashSet<FunctionKey>) {
     let now = core.ports.clock.now();
     let mut filled = HashSet::with_capacity(stats.len());
+    let (mut backlog, mut longest) = (0, Duration::ZERO);
     for queue in stats {
         let oldest = queue.oldest_queued.map_or(Duration::ZERO, |oldest| now.since(oldest));
         core.ports.metrics.function(&queue.function).set_queue(queue.queued + queue.retrying, oldest);
         filled.insert(queue.function.clone());
+        backlog += queue.queued + queue.retrying;
+        longest = longest.max(oldest);
     }
+    core.queues.saw(backlog, longest);
     for empty in shown.difference(&filled) {
         if core.ports.registry.get(empty).is_some() {
             core.ports.metrics.function(empty).set_queue(0, Duration::ZERO);

@@ -5,7 +5,6 @@
 //! database that is away, is one word in a test.
 
 mod adoption;
-mod at_once;
 mod clock;
 mod fairness;
 mod leases;

@@ -4,11 +4,11 @@ use super::core::Core;
 use super::publish;
 use async_nats::jetstream::message::PublishMessage;
 use eventflow_domain::error::Chain;
-use eventflow_domain::ports::Clock;
+use eventflow_domain::ports::{self, Clock};
 use eventflow_domain::{Error, FunctionKey, Result};
 use futures::StreamExt as _;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -113,6 +113,32 @@ impl FunctionEvents {
         drop(queue);
         // What is left then is dropped with its task.
         let _late = tokio::time::timeout(grace, sender.join_next()).await;
+    }
+}
+
+impl ports::FunctionEvents for FunctionEvents {
+    fn tell(&self, event: ports::FunctionEvent) {
+        use ports::FunctionEvent as Event;
+        let (what, function) = match event {
+            Event::Created(function) => (FunctionEvent::Created, function),
+            Event::Updated(function) => (FunctionEvent::Updated, function),
+            Event::Deleted(function) => (FunctionEvent::Deleted, function),
+            Event::Invoked { function, invocation, version, source } => {
+                let data = json!({
+                    "invocation": invocation.to_string(),
+                    "version": version.0,
+                    "source": source.as_str(),
+                });
+                return self.emit(FunctionEvent::Invoked, &function, data);
+            }
+        };
+        let data = json!({
+            "uid": function.uid.to_string(),
+            "generation": function.generation,
+            "version": function.version.0,
+            "paused": function.paused,
+        });
+        self.emit(what, &function.key, data);
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What must hold for an apply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,6 +58,16 @@ pub trait FunctionRegistry: Debug + Send + Sync {
     async fn apply(&self, apply: Apply) -> Result<Applied>;
 
     fn get(&self, key: &FunctionKey) -> Option<Arc<Function>>;
+
+    /// The number of the last change, by any process, that `get` and `list` show; 0 where one process has them all.
+    fn revision(&self) -> u64 {
+        0
+    }
+
+    /// Waits until changes up to `revision` are shown, at most `patience`.
+    async fn catch_up(&self, revision: u64, patience: Duration) {
+        let _ = (revision, patience);
+    }
 
     /// As `get`, but looks once at what other processes declared before it says that there is none. `Unavailable`
     /// where that cannot be seen now.

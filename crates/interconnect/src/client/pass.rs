@@ -2,9 +2,10 @@
 
 use super::ClientConfig;
 use crate::choice::InFlight;
-use crate::{ANSWER_HEADER, CALL_HEADER, DRAINING, FN_PREFIX, PEER_HEADER, wire};
+use crate::{ANSWER_HEADER, CALL_HEADER, FN_PREFIX, PEER_HEADER, PassHead, wire};
 use bytes::Bytes;
-use eventflow_domain::ports::{ByteStream, Duplex, HttpRequest, HttpResponse, Peer, ProxyCall, Upgraded};
+use eventflow_domain::error::DRAINING;
+use eventflow_domain::ports::{ByteStream, Duplex, HttpRequest, HttpResponse, Peer, Upgraded};
 use eventflow_domain::{Error, ErrorKind, Result};
 use eventflow_proto::status;
 use futures::stream::{BoxStream, Stream, StreamExt as _};
@@ -62,13 +63,13 @@ pub(super) struct Passing {
 }
 
 impl Passing {
-    pub(super) fn new(call: &ProxyCall, request: HttpRequest, token: HeaderValue) -> Result<Self> {
+    pub(super) fn new(head: &PassHead, request: HttpRequest, token: HeaderValue) -> Result<Self> {
         let HttpRequest { method, uri, mut headers, body, upgrade: _ } = request;
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let path = PathAndQuery::try_from(format!("{FN_PREFIX}{path}"))
             .map_err(|error| Error::internal("write a path", error))?;
         headers.insert(PEER_HEADER, token);
-        headers.insert(CALL_HEADER, wire::pass_to_header(call)?);
+        headers.insert(CALL_HEADER, wire::pass_to_header(head)?);
         Ok(Self { method, path, headers, body: Shared(Arc::new(Mutex::new(Some(body)))) })
     }
 

@@ -549,3 +549,648 @@ pub mod dispatcher_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A call as it came over HTTP.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InvokeRequest {
+    /// The function's namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The function's name.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// The payload's bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub payload: ::prost::bytes::Bytes,
+    /// The payload's content type, if it has one.
+    #[prost(string, optional, tag = "4")]
+    pub content_type: ::core::option::Option<::prost::alloc::string::String>,
+    /// How long the caller waits; absent: not at all.
+    #[prost(message, optional, tag = "5")]
+    pub wait: ::core::option::Option<::prost_types::Duration>,
+    /// How long to wait before the call is started.
+    #[prost(message, optional, tag = "6")]
+    pub delay: ::core::option::Option<::prost_types::Duration>,
+    /// The version to run; absent: the current one.
+    #[prost(int32, optional, tag = "7")]
+    pub version: ::core::option::Option<i32>,
+    /// The caller's Idempotency-Key.
+    #[prost(string, optional, tag = "8")]
+    pub idempotency_key: ::core::option::Option<::prost::alloc::string::String>,
+    /// W3C traceparent.
+    #[prost(string, tag = "9")]
+    pub traceparent: ::prost::alloc::string::String,
+    /// Headers that go on to a function in http mode.
+    #[prost(message, repeated, tag = "10")]
+    pub headers: ::prost::alloc::vec::Vec<Header>,
+    /// The caller's Authorization, as it came.
+    #[prost(bytes = "bytes", optional, tag = "11")]
+    pub authorization: ::core::option::Option<::prost::bytes::Bytes>,
+}
+/// How the call stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InvokeResponse {
+    /// What became of it.
+    #[prost(oneof = "invoke_response::Answer", tags = "1, 2")]
+    pub answer: ::core::option::Option<invoke_response::Answer>,
+}
+/// Nested message and enum types in `InvokeResponse`.
+pub mod invoke_response {
+    /// What became of it.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        /// It is durable, and goes on.
+        #[prost(message, tag = "1")]
+        Accepted(super::AcceptedCall),
+        /// It has ended.
+        #[prost(message, tag = "2")]
+        Finished(super::FinishedCall),
+    }
+}
+/// A call that goes on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptedCall {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Where it stands.
+    #[prost(enumeration = "super::super::v1::InvocationState", tag = "2")]
+    pub state: i32,
+    /// The version that it runs.
+    #[prost(int32, tag = "3")]
+    pub version: i32,
+    /// The attempt that runs or ran last; 0 before the first.
+    #[prost(uint32, tag = "4")]
+    pub attempt: u32,
+}
+/// A call that has ended.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FinishedCall {
+    /// The record.
+    #[prost(message, optional, tag = "1")]
+    pub invocation: ::core::option::Option<super::super::v1::Invocation>,
+    /// Its epoch.
+    #[prost(int64, tag = "2")]
+    pub epoch: i64,
+    /// The function's answer.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub body: ::prost::bytes::Bytes,
+}
+/// A question for bytes of a record.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadRequest {
+    /// Which bytes.
+    #[prost(enumeration = "Recorded", tag = "1")]
+    pub what: i32,
+    /// The call's namespace; absent: wherever it is.
+    #[prost(string, optional, tag = "2")]
+    pub namespace: ::core::option::Option<::prost::alloc::string::String>,
+    /// The call's id.
+    #[prost(string, tag = "3")]
+    pub id: ::prost::alloc::string::String,
+    /// The caller's Authorization, as it came.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub authorization: ::core::option::Option<::prost::bytes::Bytes>,
+}
+/// A piece of the bytes; the first message says what they are.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadResponse {
+    /// Their content type, if they have one. In the first message.
+    #[prost(string, optional, tag = "1")]
+    pub content_type: ::core::option::Option<::prost::alloc::string::String>,
+    /// How many there are. In the first message.
+    #[prost(int64, tag = "2")]
+    pub size: i64,
+    /// The next of them.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub data: ::prost::bytes::Bytes,
+}
+/// Who wants to reach which function's URL.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdmitUrlRequest {
+    /// The function's namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The function's name.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// The caller's Authorization, as it came.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub authorization: ::core::option::Option<::prost::bytes::Bytes>,
+}
+/// As which call the request is passed on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdmitUrlResponse {
+    /// The call's id, made by the api.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The function's identity.
+    #[prost(string, tag = "2")]
+    pub function_uid: ::prost::alloc::string::String,
+    /// The version that is current.
+    #[prost(int32, tag = "3")]
+    pub version: i32,
+    /// Who calls.
+    #[prost(string, tag = "4")]
+    pub caller: ::prost::alloc::string::String,
+    /// Whether everyone may call it: then the Authorization is the function's own business.
+    #[prost(bool, tag = "5")]
+    pub public: bool,
+}
+/// Which bytes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Recorded {
+    /// Nothing; refused.
+    Unspecified = 0,
+    /// The payload.
+    Payload = 1,
+    /// The result.
+    Result = 2,
+}
+impl Recorded {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RECORDED_UNSPECIFIED",
+            Self::Payload => "RECORDED_PAYLOAD",
+            Self::Result => "RECORDED_RESULT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RECORDED_UNSPECIFIED" => Some(Self::Unspecified),
+            "RECORDED_PAYLOAD" => Some(Self::Payload),
+            "RECORDED_RESULT" => Some(Self::Result),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod gateway_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What a gateway asks of an api beside the public services: what HTTP carries and those do not. Not for users: both
+    /// ends are of one release or of neighbouring ones.
+    #[derive(Debug, Clone)]
+    pub struct GatewayServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl GatewayServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> GatewayServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> GatewayServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            GatewayServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Calls a function, as it came over HTTP.
+        pub async fn invoke(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InvokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::InvokeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.internal.v1.GatewayService/Invoke",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("eventflow.internal.v1.GatewayService", "Invoke"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads the payload or the result of a call, bit by bit.
+        pub async fn download(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DownloadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::DownloadResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.internal.v1.GatewayService/Download",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("eventflow.internal.v1.GatewayService", "Download"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Says whether a request to a function's own URL may be passed on, and as which call.
+        pub async fn admit_url(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdmitUrlRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdmitUrlResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/eventflow.internal.v1.GatewayService/AdmitUrl",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("eventflow.internal.v1.GatewayService", "AdmitUrl"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod gateway_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with GatewayServiceServer.
+    #[async_trait]
+    pub trait GatewayService: std::marker::Send + std::marker::Sync + 'static {
+        /// Calls a function, as it came over HTTP.
+        async fn invoke(
+            &self,
+            request: tonic::Request<super::InvokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::InvokeResponse>, tonic::Status>;
+        /// Server streaming response type for the Download method.
+        type DownloadStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::DownloadResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Reads the payload or the result of a call, bit by bit.
+        async fn download(
+            &self,
+            request: tonic::Request<super::DownloadRequest>,
+        ) -> std::result::Result<tonic::Response<Self::DownloadStream>, tonic::Status>;
+        /// Says whether a request to a function's own URL may be passed on, and as which call.
+        async fn admit_url(
+            &self,
+            request: tonic::Request<super::AdmitUrlRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdmitUrlResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What a gateway asks of an api beside the public services: what HTTP carries and those do not. Not for users: both
+    /// ends are of one release or of neighbouring ones.
+    #[derive(Debug)]
+    pub struct GatewayServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> GatewayServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for GatewayServiceServer<T>
+    where
+        T: GatewayService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/eventflow.internal.v1.GatewayService/Invoke" => {
+                    #[allow(non_camel_case_types)]
+                    struct InvokeSvc<T: GatewayService>(pub Arc<T>);
+                    impl<
+                        T: GatewayService,
+                    > tonic::server::UnaryService<super::InvokeRequest>
+                    for InvokeSvc<T> {
+                        type Response = super::InvokeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InvokeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GatewayService>::invoke(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InvokeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/eventflow.internal.v1.GatewayService/Download" => {
+                    #[allow(non_camel_case_types)]
+                    struct DownloadSvc<T: GatewayService>(pub Arc<T>);
+                    impl<
+                        T: GatewayService,
+                    > tonic::server::ServerStreamingService<super::DownloadRequest>
+                    for DownloadSvc<T> {
+                        type Response = super::DownloadResponse;
+                        type ResponseStream = T::DownloadStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DownloadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GatewayService>::download(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DownloadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/eventflow.internal.v1.GatewayService/AdmitUrl" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdmitUrlSvc<T: GatewayService>(pub Arc<T>);
+                    impl<
+                        T: GatewayService,
+                    > tonic::server::UnaryService<super::AdmitUrlRequest>
+                    for AdmitUrlSvc<T> {
+                        type Response = super::AdmitUrlResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdmitUrlRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GatewayService>::admit_url(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdmitUrlSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for GatewayServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "eventflow.internal.v1.GatewayService";
+    impl<T> tonic::server::NamedService for GatewayServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -24,6 +24,8 @@ struct Due {
     all: bool,
     changed: HashSet<FunctionKey>,
     reported: HashSet<FunctionUid>,
+    /// What is shown then has all changes up to this number.
+    revision: u64,
 }
 
 impl Due {
@@ -32,21 +34,31 @@ impl Due {
     }
 
     fn add(&mut self, news: FunctionNews) {
+        if let FunctionNews::Revision(number) = news {
+            self.revision = self.revision.max(number);
+            return;
+        }
         if self.all {
             return;
         }
         match news {
+            FunctionNews::Revision(_) => {}
             FunctionNews::Changed(key) => drop(self.changed.insert(key)),
             FunctionNews::Reported(uid) => drop(self.reported.insert(uid)),
-            FunctionNews::Resync => *self = Self::all(),
+            FunctionNews::Resync => self.widen(),
         }
         if self.changed.len() + self.reported.len() > MOST {
-            *self = Self::all();
+            self.widen();
         }
     }
 
+    /// All of them; what was heard of the numbers stays.
+    fn widen(&mut self) {
+        *self = Self { revision: self.revision, ..Self::all() };
+    }
+
     fn is_empty(&self) -> bool {
-        !self.all && self.changed.is_empty() && self.reported.is_empty()
+        !self.all && self.changed.is_empty() && self.reported.is_empty() && self.revision == 0
     }
 }
 
@@ -69,11 +81,11 @@ pub(super) async fn follow(inner: Arc<Inner>, every: Duration) {
                 Some(item) => due.add(item),
                 None => news = listen(&*inner.declared.store, Duration::from_secs(1)),
             },
-            _ = ticks.tick() => due = Due::all(),
+            _ = ticks.tick() => due.widen(),
             Some(caught_up) = working.next() => match caught_up {
                 Ok(()) => backoff.succeeded("the registry follows the store again"),
                 Err(error) => {
-                    due = Due::all();
+                    due.widen();
                     backoff.failed("failed to follow the declared functions", &error);
                 }
             },
@@ -90,11 +102,17 @@ fn listen(store: &dyn SharedFunctionStore, pause: Duration) -> BoxStream<'static
 async fn catch_up(inner: Arc<Inner>, due: Due, pause: Duration) -> Result<()> {
     tokio::time::sleep(pause).await;
     if due.all {
-        return inner.compare().await;
+        // What is read now has it all.
+        let revision = inner.declared.store.function_revision().await?;
+        inner.compare().await?;
+        inner.seen(revision.max(due.revision));
+        return Ok(());
     }
-    let inner = &*inner;
+    let (inner, revision) = (&*inner, due.revision);
     let changed = due.changed.into_iter().map(|key| async move { inner.look(&key).await });
     stream::iter(changed).buffer_unordered(READS).try_collect::<()>().await?;
     let reported = due.reported.into_iter().map(|uid| inner.listen(uid));
-    stream::iter(reported).buffer_unordered(READS).try_collect().await
+    stream::iter(reported).buffer_unordered(READS).try_collect::<()>().await?;
+    inner.seen(revision);
+    Ok(())
 }

@@ -76,6 +76,31 @@ mod pair_on_a_slow_store {
     eventflow_testkit::shared_registry_suite!(super::two_on_a_slow_store().await);
 }
 
+#[tokio::test]
+async fn who_was_told_a_number_finds_that_change_at_the_other_registry() {
+    let (a, b, _world) = two().await;
+    for number in 1..=20 {
+        let applied = a.apply(apply("f", variant(number, 0))).await.expect("applied");
+        let revision = a.revision();
+        b.catch_up(revision, Duration::from_secs(5)).await;
+        assert!(b.revision() >= revision, "{} < {revision}", b.revision());
+        let seen = b.get(&key("f")).expect("it is there");
+        assert_eq!((seen.uid, seen.version), (applied.function.uid, applied.function.version));
+    }
+    a.delete(&key("f"), None).await.expect("deleted");
+    b.catch_up(a.revision(), Duration::from_secs(5)).await;
+    assert!(b.get(&key("f")).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_never_comes_is_waited_for_no_longer_than_asked() {
+    let (a, _b, _world) = two().await;
+    let begun = tokio::time::Instant::now();
+    a.catch_up(u64::MAX, Duration::from_millis(300)).await;
+    let waited = begun.elapsed();
+    assert!((Duration::from_millis(300)..Duration::from_secs(1)).contains(&waited), "{waited:?}");
+}
+
 fn ready(copies: u32) -> Readiness {
     let condition = Condition {
         kind: Readiness::READY.to_owned(),

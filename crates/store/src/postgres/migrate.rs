@@ -10,6 +10,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/postgres/0001_record.sql"),
     include_str!("../../migrations/postgres/0002_shared_functions.sql"),
     include_str!("../../migrations/postgres/0003_slots.sql"),
+    include_str!("../../migrations/postgres/0004_function_revision.sql"),
     include_str!("../../migrations/postgres/0005_ended_by_time.sql"),
     include_str!("../../migrations/postgres/0006_slots_used.sql"),
 ];

@@ -96,6 +96,7 @@ fn read(payload: &str) -> Option<FunctionNews> {
             let key = eventflow_domain::FunctionKey::new(namespace.parse().ok()?, name.parse().ok()?);
             Some(FunctionNews::Changed(key))
         }
+        ("revision", number) => number.parse().ok().map(FunctionNews::Revision),
         ("reported", uid) => uid.parse().ok().map(FunctionNews::Reported),
         _ => None,
     }
@@ -112,7 +113,10 @@ mod tests {
         let uid = FunctionUid::generate();
         assert_eq!(read("changed default/f"), Some(FunctionNews::Changed(key("f"))));
         assert_eq!(read(&format!("reported {uid}")), Some(FunctionNews::Reported(uid)));
-        for other in ["resync", "", "changed f", "changed Default/F", "reported f", "renamed a/b"] {
+        assert_eq!(read("revision 17"), Some(FunctionNews::Revision(17)));
+        for other in
+            ["resync", "revision x", "", "changed f", "changed Default/F", "reported f", "renamed a/b"]
+        {
             assert_eq!(read(other), None, "{other}");
         }
     }

@@ -93,6 +93,16 @@ impl SharedFunctionStore for PostgresStore {
             .await
     }
 
+    async fn function_revision(&self) -> Result<u64> {
+        self.read(&self.readers, |conn| {
+            Box::pin(async move {
+                let row = sqlx::query("SELECT value FROM function_revision").fetch_one(conn).await?;
+                Ok(u64::try_from(row.int(0)?).unwrap_or(0))
+            })
+        })
+        .await
+    }
+
     async fn function_mirror(&self, row: FunctionRow, versions: Vec<FunctionVersion>) -> Result<()> {
         self.writer
             .write((row, versions), |tx, (row, versions)| Box::pin(functions::mirror(tx, row, versions)))

@@ -1,12 +1,12 @@
 //! The families that have open labels, and `eventflow_http_requests_total`.
 
+use super::exemplar::{Durations, durations};
 use super::function::FunctionMetrics;
 use eventflow_domain::{FunctionKey, State};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -49,21 +49,11 @@ pub(super) struct HttpLabels {
 
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// Upper bounds in seconds: from a lean wasm call to a long job.
-const DURATIONS: [f64; 18] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
-    1800.0,
-];
-
-fn durations() -> Histogram {
-    Histogram::new(DURATIONS)
-}
-
 #[derive(Debug)]
 pub(super) struct Families {
     pub(super) http: Family<HttpLabels, Counter>,
     invocations: Family<StateLabels, Counter>,
-    duration: Family<FunctionLabels, Histogram>,
+    duration: Family<FunctionLabels, Durations>,
     queue_depth: Family<FunctionLabels, Gauge>,
     queue_age: Family<FunctionLabels, Seconds>,
     in_flight: Family<FunctionLabels, Gauge>,

@@ -1,9 +1,10 @@
 //! The metrics of one function, resolved.
 
+use super::exemplar::{Durations, TraceLabel};
 use eventflow_domain::State;
+use eventflow_domain::trace::TraceContext;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -13,7 +14,7 @@ pub(super) struct Handles {
     pub(super) succeeded: Counter,
     pub(super) failed: Counter,
     pub(super) cancelled: Counter,
-    pub(super) duration: Histogram,
+    pub(super) duration: Durations,
     pub(super) queue_depth: Gauge,
     pub(super) queue_age: Gauge<f64, AtomicU64>,
     pub(super) in_flight: Gauge,
@@ -44,9 +45,10 @@ impl FunctionMetrics {
         };
     }
 
-    /// A run took this long, whatever came of it.
-    pub fn ran(&self, duration: Duration) {
-        self.0.duration.observe(duration.as_secs_f64());
+    /// A run took this long, whatever came of it. One that is traced is an example of its bucket.
+    pub fn ran(&self, duration: Duration, trace: TraceContext) {
+        let example = trace.sampled.then(|| TraceLabel::of(trace));
+        self.0.duration.observe(duration.as_secs_f64(), example, None);
     }
 
     /// A run begins; it ends when the guard is dropped.

@@ -1,5 +1,6 @@
 use super::*;
 use eventflow_domain::State;
+use eventflow_domain::trace::TraceContext;
 
 fn key(name: &str) -> FunctionKey {
     FunctionKey::new("default".parse().expect("a name"), name.parse().expect("a name"))
@@ -16,11 +17,12 @@ async fn every_fixed_name_is_exposed_exactly() {
     let hello = metrics.function(&key("hello"));
     hello.ended(State::Succeeded);
     hello.ended(State::Queued);
-    hello.ran(Duration::from_millis(3));
+    hello.ran(Duration::from_millis(3), TraceContext::generate());
     hello.set_queue(7, Duration::from_millis(1500));
     metrics.http_request("POST", "/v1/functions/{name}:invoke", 202);
     metrics.set_active_functions(4);
     metrics.set_outbox_lag(Duration::from_millis(250));
+    metrics.set_slots(64, 3);
     let text = metrics.encode();
     let of = r#"namespace="default",function="hello""#;
     for (series, value) in [
@@ -37,6 +39,8 @@ async fn every_fixed_name_is_exposed_exactly() {
         (format!("eventflow_function_logs_truncated_total{{{of}}}"), 0.0),
         ("eventflow_active_functions".into(), 4.0),
         ("eventflow_outbox_lag_seconds".into(), 0.25),
+        ("eventflow_slots".into(), 64.0),
+        ("eventflow_slots_in_use".into(), 3.0),
     ] {
         assert_eq!(sample(&text, &series), Some(value), "{series}\n{text}");
     }
@@ -46,6 +50,22 @@ async fn every_fixed_name_is_exposed_exactly() {
     assert!(
         text.ends_with("# EOF\n") && text.contains("# TYPE eventflow_function_duration_seconds histogram")
     );
+}
+
+#[test]
+fn a_traced_run_is_the_example_of_its_bucket_and_one_that_is_not_traced_is_none() {
+    let metrics = Metrics::new();
+    let hello = metrics.function(&key("hello"));
+    let traced = TraceContext::generate();
+    hello.ran(Duration::from_millis(3), traced);
+    hello.ran(Duration::from_millis(700), TraceContext { sampled: false, ..TraceContext::generate() });
+    let text = metrics.encode();
+    let examples: Vec<_> = text.lines().filter(|line| line.contains("trace_id")).collect();
+    let bucket =
+        r#"eventflow_function_duration_seconds_bucket{le="0.005",namespace="default",function="hello"} 1"#;
+    assert_eq!(examples, [format!("{bucket} # {{trace_id=\"{}\"}} 0.003", traced.trace_id_hex())]);
+    let older = metrics.encode_text();
+    assert!(older.lines().any(|line| line == bucket) && !older.contains("trace_id"), "{older}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The older text format of Prometheus, made from OpenMetrics text.
 //!
-//! Ours has counters, gauges and histograms only, without exemplars, so the formats differ in four things: the
-//! name of a counter in its `# HELP` and `# TYPE`, `# UNIT`, `unknown`, and the end mark.
+//! Ours has counters, gauges and histograms only, so the formats differ in five things: the name of a counter in its
+//! `# HELP` and `# TYPE`, `# UNIT`, `unknown`, exemplars, and the end mark.
+
+use super::exemplar::MARK;
 
 /// As `text/plain; version=0.0.4`.
 pub(super) fn from_openmetrics(text: &str) -> String {
@@ -20,7 +22,8 @@ pub(super) fn from_openmetrics(text: &str) -> String {
             }
             out.extend(["# TYPE ", name, total, " ", kind, "\n"]);
         } else if !line.starts_with('#') {
-            out.extend([line, "\n"]);
+            let sample = line.split_once(MARK).map_or(line, |(sample, _)| sample);
+            out.extend([sample, "\n"]);
         }
     }
     out
@@ -34,10 +37,10 @@ mod tests {
     fn counters_are_named_as_their_samples_and_the_rest_stays() {
         let open = "# HELP a_requests Requests.\n# TYPE a_requests counter\na_requests_total{b=\"# x\"} 3\n\
             # HELP c_seconds Time.\n# TYPE c_seconds histogram\n# UNIT c_seconds seconds\nc_seconds_sum 0.5\n\
-            # TYPE d unknown\nd 1\n# EOF\n";
+            c_seconds_bucket{le=\"1\",f=\" # {trace_id=\\\"\"} 2 # {trace_id=\"0af7\"} 0.5\n# TYPE d unknown\nd 1\n# EOF\n";
         let expected = "# HELP a_requests_total Requests.\n# TYPE a_requests_total counter\n\
             a_requests_total{b=\"# x\"} 3\n# HELP c_seconds Time.\n# TYPE c_seconds histogram\nc_seconds_sum 0.5\n\
-            # TYPE d untyped\nd 1\n";
+            c_seconds_bucket{le=\"1\",f=\" # {trace_id=\\\"\"} 2\n# TYPE d untyped\nd 1\n";
         assert_eq!(from_openmetrics(open), expected);
     }
 }

@@ -100,6 +100,11 @@ impl MemoryFunctions {
         if self.trouble.lock().down { Err(Error::unavailable("the store is down")) } else { Ok(()) }
     }
 
+    fn changed(&self, kept: &Kept, key: FunctionKey) {
+        self.tell(FunctionNews::Changed(key));
+        self.tell(FunctionNews::Revision(kept.written));
+    }
+
     /// Nobody listening is fine.
     fn tell(&self, news: FunctionNews) {
         if !self.trouble.lock().silent {
@@ -143,7 +148,7 @@ impl FunctionStore for MemoryFunctions {
         kept.rows.insert(row.key.clone(), row);
         kept.versions.extend(version);
         kept.written += 1;
-        self.tell(FunctionNews::Changed(key));
+        self.changed(&kept, key);
         Ok(())
     }
 
@@ -154,7 +159,7 @@ impl FunctionStore for MemoryFunctions {
         if there {
             kept.rows.remove(key);
             kept.written += 1;
-            self.tell(FunctionNews::Changed(key.clone()));
+            self.changed(&kept, key.clone());
         }
         Ok(there)
     }

@@ -69,9 +69,13 @@ impl Mark {
     }
 }
 
-/// Bytes of memory that are the server's own now.
+/// Bytes of memory that are the server's own now, in all of its processes.
 pub(crate) fn resident(server: &Server) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a status");
+    server.pids().into_iter().map(resident_of).sum()
+}
+
+fn resident_of(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
     line.split_whitespace().nth(1).expect("a size").parse::<u64>().expect("a number") << 10
 }

@@ -28,9 +28,11 @@ fn variables(text: &str) -> Vec<&str> {
 fn what_compose_names_is_there() {
     let compose = yaml("compose.yaml");
     let services = compose["services"].as_object().expect("services");
-    let expected =
-        ["api", "dispatcher", "grafana", "init", "nats", "otel-collector", "postgres", "prometheus"];
-    assert_eq!(services.keys().collect::<BTreeSet<_>>(), expected.map(str::to_owned).iter().collect());
+    let expected = "api dispatcher gateway grafana init nats otel-collector postgres prometheus web";
+    assert_eq!(
+        services.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        expected.split(' ').collect::<BTreeSet<_>>()
+    );
     let volumes: BTreeSet<_> = object(&compose["volumes"]).map(|(name, _)| name.as_str()).collect();
     let mut used = BTreeSet::new();
     for (name, service) in services {
@@ -58,6 +60,7 @@ fn what_compose_names_is_there() {
     }
     assert_eq!(used.iter().map(String::as_str).collect::<BTreeSet<_>>(), volumes);
     assert_eq!(strings(&services["api"]["ports"]), ["127.0.0.1:8081:8080"]);
+    assert_eq!(strings(&services["web"]["ports"]), ["127.0.0.1:3001:8080"]);
 }
 
 #[test]
@@ -74,10 +77,15 @@ fn the_images_are_built_from_targets_that_exist_and_run_as_nobody_special() {
             .find(|stage| stage.lines().next().unwrap_or_default().ends_with(&format!(" AS {target}")));
         let stage = stage.unwrap_or_else(|| panic!("{name}: no stage {target}"));
         assert!(stage.starts_with("scratch ") && stage.contains("\nUSER 65532:65532\n"), "{stage}");
-        assert!(stage.contains(&format!("ENTRYPOINT [\"/usr/bin/eventflow-{target}\"]")), "{stage}");
+        let program = if target == "web" {
+            "/usr/sbin/nginx".to_owned()
+        } else {
+            format!("/usr/bin/eventflow-{target}")
+        };
+        assert!(stage.contains(&format!("ENTRYPOINT [\"{program}\"")), "{stage}");
         assert_eq!((&service["read_only"], &service["cap_drop"][0]), (&true.into(), &"ALL".into()), "{name}");
     }
-    assert_eq!(built, 2);
+    assert_eq!(built, 4);
 }
 
 #[test]
@@ -98,7 +106,7 @@ fn no_secret_is_committed_and_make_up_writes_all_that_are_asked_for() {
 #[test]
 fn the_services_take_the_configuration_that_compose_gives_them() {
     let compose = yaml("compose.yaml");
-    for name in ["api", "dispatcher"] {
+    for name in ["api", "dispatcher", "gateway"] {
         let environment: BTreeMap<_, _> = object(&compose["services"][name]["environment"])
             .map(|(key, value)| (key.clone(), filled_in(value.as_str().expect("text"))))
             .collect();
@@ -109,12 +117,9 @@ fn the_services_take_the_configuration_that_compose_gives_them() {
         let dumped = run(&environment);
         assert!(dumped.status.success(), "{name}: {dumped:?}");
         let text = String::from_utf8_lossy(&dumped.stdout);
-        for expected in [
-            "\"http://otel-collector:4317\"",
-            "\"/keys/key\"",
-            "\"/var/lib/eventflow-blobs\"",
-            "\"0.0.0.0:9100\"",
-        ] {
+        let blobs = (name != "gateway").then_some("\"/var/lib/eventflow-blobs\"");
+        let all = ["\"http://otel-collector:4317\"", "\"/keys/key\"", "\"0.0.0.0:9100\""];
+        for expected in all.into_iter().chain(blobs) {
             assert!(text.contains(expected), "{name}: {expected} is not in\n{text}");
         }
         assert!(!text.contains("a-password"), "{text}");

@@ -19,11 +19,12 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// Of the process that is asked, and in a cluster of the dispatcher too.
+    /// Of the process that is asked, and in a cluster of a dispatcher and an api too.
     pub(super) async fn of(server: &Server) -> Self {
         let mut text = server.anonymous().get("/metrics").await.text();
         if Shape::wanted() == Shape::Cluster {
             text.push_str(&dispatcher(server.pid()).await);
+            text.push_str(&server.api(0).get("/metrics").await.text());
         }
         Self::parse(&text)
     }

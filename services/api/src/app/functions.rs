@@ -1,7 +1,9 @@
 use super::{App, require};
 use crate::page;
 use eventflow_domain::access::{Caller, Permission};
-use eventflow_domain::ports::{Applied, Apply, EndedQuery, Precondition, QueueStats, WindowStats};
+use eventflow_domain::ports::{
+    Applied, Apply, EndedQuery, FunctionEvent, Precondition, QueueStats, WindowStats,
+};
 use eventflow_domain::spec::{Image, RuntimeKind};
 use eventflow_domain::validate::Draft;
 use eventflow_domain::{
@@ -48,7 +50,20 @@ impl App {
         let spec = draft.validate().map_err(Error::violations)?;
         self.check_runnable(&key, &spec, caller).await?;
         let by = Arc::clone(&caller.subject);
-        self.parts.registry.apply(Apply { key, spec, precondition, by, dry_run }).await
+        let applied = self.parts.registry.apply(Apply { key, spec, precondition, by, dry_run }).await?;
+        if !dry_run {
+            self.tell_applied(&applied);
+        }
+        Ok(applied)
+    }
+
+    fn tell_applied(&self, applied: &Applied) {
+        let function = Arc::clone(&applied.function);
+        if applied.created {
+            self.parts.events.tell(FunctionEvent::Created(function));
+        } else if applied.changed {
+            self.parts.events.tell(FunctionEvent::Updated(function));
+        }
     }
 
     /// What only the runtime and the blob store can say of a declaration. An artifact that nothing names yet may be
@@ -150,6 +165,7 @@ impl App {
         let live = queues.iter().find(|queue| queue.function == *key);
         let live = live.map_or(0, |queue| queue.queued + queue.retrying + queue.running);
         let function = self.parts.registry.delete(key, etag).await?;
+        self.parts.events.tell(FunctionEvent::Deleted(Arc::clone(&function)));
         let mut ended = 0;
         loop {
             let batch = self.parts.store.cancel_function(function.uid, DELETE_BATCH).await?;
@@ -170,7 +186,9 @@ impl App {
         paused: bool,
     ) -> Result<Arc<Function>> {
         self.function_for(caller, key, Permission::FunctionsWrite).await?;
-        self.parts.registry.set_paused(key, paused).await
+        let function = self.parts.registry.set_paused(key, paused).await?;
+        self.parts.events.tell(FunctionEvent::Updated(Arc::clone(&function)));
+        Ok(function)
     }
 
     /// Applies the declaration of an earlier version as a new version.
@@ -191,7 +209,9 @@ impl App {
             by: Arc::clone(&caller.subject),
             dry_run: false,
         };
-        Ok(self.parts.registry.apply(apply).await?.function)
+        let applied = self.parts.registry.apply(apply).await?;
+        self.tell_applied(&applied);
+        Ok(applied.function)
     }
 
     /// A version of a function that exists; `NotFound` with reason `VersionNotFound` where there is none.

@@ -4,8 +4,8 @@ use eventflow_domain::access::{Caller, Permission};
 use eventflow_domain::function::{ConditionStatus, Readiness};
 use eventflow_domain::invocation::{Body, Content, Stored};
 use eventflow_domain::ports::{
-    Accepted, HttpRequest, HttpResponse, IdempotencyKey, Live, NewInvocation, ProxyCall, Start, SyncAnswer,
-    SyncCall,
+    Accepted, FunctionEvent, HttpRequest, HttpResponse, IdempotencyKey, Live, NewInvocation, ProxyCall,
+    Start, SyncAnswer, SyncCall,
 };
 use eventflow_domain::spec::UrlAccess;
 use eventflow_domain::trace::TraceContext;
@@ -51,6 +51,14 @@ pub enum InvokeAnswer {
         invocation: Box<Invocation>,
         body: Bytes,
     },
+}
+
+/// As which call a request to a function's own URL is passed on.
+#[derive(Debug)]
+pub struct Admitted {
+    pub id: InvocationId,
+    pub function: Arc<Function>,
+    pub caller: Caller,
 }
 
 /// A function's answer at its own URL.
@@ -148,7 +156,13 @@ impl App {
             idempotency,
             wait,
         };
-        Ok(match self.parts.invoker.call(call).await? {
+        let answer = self.parts.invoker.call(call).await?;
+        let (SyncAnswer::Finished { invocation: record, .. } | SyncAnswer::Accepted(record)) = &answer;
+        // Else it is the answer of an earlier call with the same key.
+        if record.id == id {
+            self.tell_invoked(id, &record.function, version, Source::Sync);
+        }
+        Ok(match answer {
             SyncAnswer::Finished { invocation, body } => InvokeAnswer::Finished { invocation, body },
             SyncAnswer::Accepted(record) => accepted(&record),
         })
@@ -192,6 +206,7 @@ impl App {
                     (self.parts.wake_relay)();
                 }
                 self.announce(call.id, &call.function.key, State::Queued);
+                self.tell_invoked(call.id, &call.function.key, call.version, call.source);
                 let NewCall { id, version, .. } = call;
                 Ok(InvokeAnswer::Accepted { id, state: State::Queued, version, attempt: 0 })
             }
@@ -201,6 +216,17 @@ impl App {
 
     pub(super) fn announce(&self, invocation: InvocationId, function: &FunctionKey, state: State) {
         self.parts.bus.announce(Live::Changed { invocation, function: function.clone(), state });
+    }
+
+    fn tell_invoked(
+        &self,
+        invocation: InvocationId,
+        function: &FunctionKey,
+        version: VersionNumber,
+        source: Source,
+    ) {
+        let function = function.clone();
+        self.parts.events.tell(FunctionEvent::Invoked { function, invocation, version, source });
     }
 
     pub(super) fn check_payload(&self, payload: &Content) -> Result<()> {
@@ -255,14 +281,9 @@ impl App {
         })
     }
 
-    /// Passes a request on to the function's own URL. `caller` is `None` where no token came.
-    pub async fn function_proxy(
-        &self,
-        caller: Option<Caller>,
-        key: &FunctionKey,
-        trace: TraceContext,
-        request: HttpRequest,
-    ) -> Result<Proxied> {
+    /// Whether a request may be passed on to the function's own URL, and as which call. `caller` is `None` where no
+    /// token came.
+    pub async fn url_admit(&self, caller: Option<Caller>, key: &FunctionKey) -> Result<Admitted> {
         self.refuse_while_draining()?;
         let found = match self.parts.registry.get(key) {
             Some(function) => Some(function),
@@ -290,6 +311,19 @@ impl App {
             return Err(Error::new(ErrorKind::WrongState, "NoUrl", text));
         }
         let id = InvocationId::generate();
+        self.tell_invoked(id, &function.key, function.version, Source::Url);
+        Ok(Admitted { id, function, caller })
+    }
+
+    /// Passes a request on to the function's own URL. `caller` is `None` where no token came.
+    pub async fn function_proxy(
+        &self,
+        caller: Option<Caller>,
+        key: &FunctionKey,
+        trace: TraceContext,
+        request: HttpRequest,
+    ) -> Result<Proxied> {
+        let Admitted { id, function, caller } = self.url_admit(caller, key).await?;
         let version = function.version;
         let call = ProxyCall { id, function, caller, trace };
         let response = self.parts.invoker.proxy(call, request).await?;

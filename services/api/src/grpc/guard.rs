@@ -3,11 +3,9 @@
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use eventflow_auth::{Access, Authenticator, access_of, bearer};
-use eventflow_domain::access::Caller;
+use eventflow_auth::{Authenticator, access_of};
 use eventflow_domain::{Error, ErrorKind};
 use eventflow_proto::{DESCRIPTOR_SET, status};
-use http::HeaderMap;
 use prost::Message as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +28,7 @@ async fn guard(
         Ok(deadline) => deadline,
         Err(error) => return refuse(&error),
     };
-    match admit(&authenticator, request.uri().path(), request.headers()) {
+    match authenticator.admit(request.uri().path(), request.headers()) {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
         }
@@ -48,31 +46,6 @@ async fn guard(
 
 fn refuse(error: &Error) -> Response {
     status::to_status(error).into_http()
-}
-
-/// Who calls; `None` for a public method. What no permission is mapped to does not exist.
-pub(crate) fn admit(
-    authenticator: &Authenticator,
-    method: &str,
-    headers: &HeaderMap,
-) -> Result<Option<Caller>, Error> {
-    let Some(access) = access_of(method) else {
-        let text = format!("unknown method {:?}", method.chars().take(128).collect::<String>());
-        return Err(Error::new(ErrorKind::Unimplemented, "UnknownMethod", text));
-    };
-    if matches!(access, Access::Public) {
-        return Ok(None);
-    }
-    let caller = authenticator.verify(bearer::token(headers).unwrap_or_default())?;
-    if let Access::Permission(permission) = access {
-        // In which namespace is the handler's question; a caller without it in any is refused here already.
-        if !caller.grants.iter().any(|grant| grant.role.allows(permission)) {
-            let text = format!("permission {permission} is needed");
-            let error = Error::new(ErrorKind::Forbidden, "PermissionDenied", text);
-            return Err(error.with_metadata("permission", permission));
-        }
-    }
-    Ok(Some(caller))
 }
 
 /// The deadline of `grpc-timeout` (gRPC over HTTP/2: up to 8 digits and a unit).

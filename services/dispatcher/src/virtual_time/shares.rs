@@ -56,11 +56,8 @@ async fn two_dispatchers_run_never_more_than_the_bound_of_a_function_and_all_of_
     let function = bounded(&world, 3).await;
     let mut ids = flood(&world, &function, "sleep 100", 60).await;
     let accepts = async {
-        for n in 0..20 {
-            let member = if n % 2 == 0 { &one } else { &other };
-            let new = world.new_call(&function, "sleep 100", Duration::ZERO);
-            ids.push(new.id);
-            member.dispatcher.accept(new).await.expect("accepted");
+        for _ in 0..20 {
+            ids.push(world.accept(&function, "sleep 100", Duration::ZERO).await);
             tokio::time::sleep(ms(37)).await;
         }
     };

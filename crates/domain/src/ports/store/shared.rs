@@ -13,6 +13,8 @@ pub enum FunctionNews {
     Changed(FunctionKey),
     /// What is reported of the function is another than before.
     Reported(FunctionUid),
+    /// All changes of rows up to this number were told before it.
+    Revision(u64),
     /// Some news may have been missed: read all.
     Resync,
 }
@@ -48,6 +50,9 @@ pub trait SharedFunctionStore: FunctionStore {
     /// Removes the row if it still has this uid and generation, and what was reported of it; its versions stay.
     /// Whether it was there.
     async fn function_remove_at(&self, key: &FunctionKey, uid: FunctionUid, generation: i64) -> Result<bool>;
+
+    /// The number of the last committed change of a row, by any process. It only grows.
+    async fn function_revision(&self) -> Result<u64>;
 
     /// Keeps a function that is declared elsewhere, as it is there: row and versions, whatever was here under its name.
     /// A version that is here already stays as it is; a row of the same function with a higher generation too.

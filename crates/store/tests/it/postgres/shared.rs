@@ -4,7 +4,7 @@ use super::{Database, open, options};
 use eventflow_domain::ports::{FunctionNews, FunctionStore as _, ReadinessReport, SharedFunctionStore};
 use eventflow_domain::{FunctionKey, FunctionUid, Readiness, WorkerId};
 use eventflow_store::{PostgresOptions, PostgresStore};
-use eventflow_testkit::contract::registry::shared_store::create;
+use eventflow_testkit::contract::registry::shared_store::{create, next_but_numbers};
 use eventflow_testkit::key;
 use eventflow_testkit::servers::Signal;
 use eventflow_testkit::servers::postgres::{self, PostgresServer};
@@ -22,7 +22,7 @@ async fn store() -> (Arc<PostgresStore>, Database) {
 eventflow_testkit::shared_function_store_suite!(store().await);
 
 async fn next(news: &mut BoxStream<'static, FunctionNews>) -> Option<FunctionNews> {
-    tokio::time::timeout(Duration::from_secs(10), news.next()).await.expect("should come soon")
+    tokio::time::timeout(Duration::from_secs(10), next_but_numbers(news)).await.expect("should come soon")
 }
 
 fn changed(name: &str) -> FunctionNews {

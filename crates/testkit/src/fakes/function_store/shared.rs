@@ -26,9 +26,14 @@ impl SharedFunctionStore for MemoryFunctions {
             kept.rows.remove(key);
             kept.written += 1;
             kept.workers.values_mut().for_each(|worker| drop(worker.reports.remove(&uid)));
-            self.tell(FunctionNews::Changed(key.clone()));
+            self.changed(&kept, key.clone());
         }
         Ok(there)
+    }
+
+    async fn function_revision(&self) -> Result<u64> {
+        self.up()?;
+        Ok(self.kept.lock().written)
     }
 
     async fn function_mirror(&self, row: FunctionRow, versions: Vec<FunctionVersion>) -> Result<()> {
