@@ -1,10 +1,10 @@
 //! The adapters of the cluster: what api and dispatcher both stand on.
 
-use crate::sections::{Auth, Blobs, Nats, Postgres};
+use crate::sections::{Auth, Blobs, Nats, Postgres, Unguarded};
 use crate::service::StartError;
 use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey, Users};
 use eventflow_blobs::postgres::Options as BlobOptions;
-use eventflow_blobs::{FolderBlobs, PostgresBlobs, S3Blobs, S3Config};
+use eventflow_blobs::{FolderBlobs, Options as FolderOptions, PostgresBlobs, S3Blobs, S3Config};
 use eventflow_bus::JetStreamBus;
 use eventflow_bus::jetstream::Config as NatsConfig;
 use eventflow_domain::ids::WorkerId;
@@ -41,6 +41,7 @@ pub struct Sections<'a> {
     pub nats: &'a Nats,
     pub blobs: &'a Blobs,
     pub auth: &'a Auth,
+    pub unguarded: Unguarded,
 }
 
 impl Adapters {
@@ -51,9 +52,9 @@ impl Adapters {
         let login = if of.auth.dev_login == "cluster" { DevLogin::Enabled } else { DevLogin::Disabled };
         let users =
             Users::new(Vec::new(), login).map_err(|error| StartError::of("read the users", &error))?;
-        let store = store(of.postgres).await?;
+        let store = store(of.postgres, of.unguarded).await?;
         let bus = bus(of.nats, service).await?;
-        let blobs = blobs(of.blobs, of.postgres).await?;
+        let blobs = blobs(of.blobs, of.postgres, of.unguarded).await?;
         let functions: Arc<dyn SharedFunctionStore> = store.clone();
         let options = RegistryOptions { worker: WorkerId::generate(service), ..RegistryOptions::default() };
         let registry = SharedRegistry::open(functions, Arc::clone(&clock), options).await;
@@ -111,18 +112,25 @@ fn key(auth: &Auth) -> Result<Key, StartError> {
     Key::load_or_create(&auth.key_file).map_err(|error| StartError::of("load the key", &error))
 }
 
-async fn store(postgres: &Postgres) -> Result<Arc<PostgresStore>, StartError> {
+async fn store(postgres: &Postgres, off: Unguarded) -> Result<Arc<PostgresStore>, StartError> {
     let options = PostgresOptions {
         writers: postgres.writers,
         readers: postgres.readers,
         deadline: postgres.deadline,
+        unfenced: off.fence,
+        unkeyed: off.key,
+        unboxed: off.outbox,
         ..PostgresOptions::default()
     };
     let store = PostgresStore::open(postgres.url.expose(), options).await;
     Ok(Arc::new(store.map_err(|error| StartError::of("open the database", &error))?))
 }
 
-async fn blobs(blobs: &Blobs, postgres: &Postgres) -> Result<Arc<dyn ports::Blobs>, StartError> {
+async fn blobs(
+    blobs: &Blobs,
+    postgres: &Postgres,
+    off: Unguarded,
+) -> Result<Arc<dyn ports::Blobs>, StartError> {
     match blobs.kind.as_str() {
         "s3" => {
             let config = S3Config {
@@ -146,7 +154,8 @@ async fn blobs(blobs: &Blobs, postgres: &Postgres) -> Result<Arc<dyn ports::Blob
             Ok(Arc::new(opened.map_err(|error| StartError::of("open the blobs in the database", &error))?))
         }
         _ => {
-            let opened = FolderBlobs::open(blobs.folder.clone()).await;
+            let options = FolderOptions { fsync: !off.fsync };
+            let opened = FolderBlobs::open_with(blobs.folder.clone(), options).await;
             Ok(Arc::new(opened.map_err(|error| StartError::of("open the blob folder", &error))?))
         }
     }

@@ -4,7 +4,9 @@ use crate::adapters::{self, Adapters, Sections};
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
 use crate::ranges::{self, Section};
-use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Wasm};
+use crate::sections::{
+    Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Unguarded, Wasm,
+};
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
 use eventflow_api::{App, Http, Parts, Shape};
@@ -48,6 +50,9 @@ pub struct ApiConfig {
     pub auth: Auth,
     pub peers: Peers,
     pub telemetry: eventflow_telemetry::Config,
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub unguarded: Unguarded,
 }
 
 impl Default for ApiConfig {
@@ -68,6 +73,7 @@ impl Default for ApiConfig {
             auth: Auth::default(),
             peers: Peers::default(),
             telemetry: eventflow_telemetry::Config::default(),
+            unguarded: Unguarded::default(),
         }
     }
 }
@@ -112,8 +118,9 @@ impl Service for ApiService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let ApiConfig { postgres, nats, blobs, auth, .. } = config;
-        let adapters = Adapters::open(Sections { postgres, nats, blobs, auth }, Self::NAME, handle).await?;
+        let ApiConfig { postgres, nats, blobs, auth, unguarded, .. } = config;
+        let sections = Sections { postgres, nats, blobs, auth, unguarded: *unguarded };
+        let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let app = app(config, &adapters, handle)?;
         let (reporter, health) = tonic_health::server::health_reporter();

@@ -4,7 +4,7 @@ use crate::adapters::{self, Adapters, Sections};
 use crate::copies::Copies;
 use crate::ranges::{self, Section};
 use crate::sections::{
-    Auth, Blobs, Dispatcher as Dispatching, Limits, Nats, Postgres, Process, Retention, Wasm,
+    Auth, Blobs, Dispatcher as Dispatching, Limits, Nats, Postgres, Process, Retention, Unguarded, Wasm,
 };
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
@@ -54,6 +54,9 @@ pub struct DispatcherConfig {
     pub blobs: Blobs,
     pub auth: Auth,
     pub telemetry: eventflow_telemetry::Config,
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub unguarded: Unguarded,
 }
 
 impl Default for DispatcherConfig {
@@ -74,6 +77,7 @@ impl Default for DispatcherConfig {
             blobs: Blobs::default(),
             auth: Auth::default(),
             telemetry: eventflow_telemetry::Config::default(),
+            unguarded: Unguarded::default(),
         }
     }
 }
@@ -119,8 +123,9 @@ impl Service for DispatcherService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let DispatcherConfig { postgres, nats, blobs, auth, .. } = config;
-        let adapters = Adapters::open(Sections { postgres, nats, blobs, auth }, Self::NAME, handle).await?;
+        let DispatcherConfig { postgres, nats, blobs, auth, unguarded, .. } = config;
+        let sections = Sections { postgres, nats, blobs, auth, unguarded: *unguarded };
+        let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let dispatcher = dispatcher(config, &adapters, metrics, handle)?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -180,7 +185,8 @@ fn dispatcher(
         metrics,
     };
     let DispatcherConfig { dispatcher, retention, limits, grace, .. } = config;
-    let settings = translate::dispatcher(dispatcher, retention, limits, *grace, false);
+    let sole = config.unguarded.lease;
+    let settings = translate::dispatcher(dispatcher, retention, limits, *grace, sole);
     let dispatcher = Dispatcher::new(ports, settings);
     dispatcher.start(handle);
     Ok(dispatcher)
