@@ -4,9 +4,7 @@ use crate::adapters::{self, Adapters, Sections};
 use crate::copies::Nobody;
 use crate::dispatcher::Runtimes;
 use crate::ranges::{self, Section};
-use crate::sections::{
-    Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Unguarded, Wasm,
-};
+use crate::sections::{Auth, Blobs, Gateway, Limits, Nats, Peers, Postgres, Process, Ui, Unguarded, Wasm};
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
 use eventflow_api::{App, Http, Parts, Shape};

@@ -143,6 +143,11 @@ async fn run_apart(seed: u64, wanted: Wanted, own: Option<Vec<&'static str>>) ->
         ),
         None => println!("seed {seed}: BROKE ({})", output.status),
     }
+    let wrong = report.as_ref().and_then(|report| report["wrong"].as_array());
+    for what in wrong.into_iter().flatten().take(20) {
+        let what: String = what.as_str().unwrap_or_default().chars().take(600).collect();
+        println!("seed {seed}: {what}");
+    }
     (seed, report)
 }
 
@@ -164,10 +169,6 @@ fn conclude(reports: &[(u64, Option<Value>)], took: Duration) -> ExitCode {
         skipped.extend(report["skipped"].as_array().into_iter().flatten().filter_map(Value::as_str));
         let wrong = report["wrong"].as_array().map_or(&[][..], Vec::as_slice);
         failed += usize::from(!wrong.is_empty());
-        for what in wrong.iter().take(20) {
-            let what: String = what.as_str().unwrap_or_default().chars().take(600).collect();
-            println!("seed {seed}: {what}");
-        }
     }
     println!("\nfault, times, ms until the first call came through again (least, median, most):");
     let mut all = Vec::new();

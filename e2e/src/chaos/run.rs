@@ -159,7 +159,7 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     report.wrong.extend(check(&history));
     report.took = began.elapsed();
     if !report.wrong.is_empty() {
-        keep_logs(&ground, plan.seed);
+        keep_logs(&ground, plan, &report.wrong);
     }
     report
 }
@@ -259,8 +259,8 @@ pub(super) fn say(what: &str) {
 }
 
 /// What the services said, for whoever looks for the cause.
-fn keep_logs(ground: &Ground, seed: u64) {
-    let kept = crate::root().join(format!(".dev/chaos/{seed}"));
+fn keep_logs(ground: &Ground, plan: &Plan, wrong: &[String]) {
+    let kept = crate::root().join(format!(".dev/chaos/{}", plan.seed));
     if std::fs::create_dir_all(&kept).is_err() {
         return;
     }
@@ -269,5 +269,6 @@ fn keep_logs(ground: &Ground, seed: u64) {
         let _kept = std::fs::write(kept.join(format!("{}.log", replica.name())), text);
     }
     let _kept = std::fs::write(kept.join("nats.log"), ground.fleet.nats.log());
-    say(&format!("what the services said is in {}", kept.display()));
+    let _kept = std::fs::write(kept.join("wrong.txt"), format!("{plan}\n{}\n", wrong.join("\n")));
+    say(&format!("what does not hold, and what the services said, is in {}", kept.display()));
 }

@@ -30,9 +30,18 @@ async fn start(mut options: Options) -> (Fleet, Rest) {
     (fleet, rest)
 }
 
+/// Accepts so many, each tried again where it was refused.
 async fn accepted(rest: &Rest, count: usize) -> Vec<String> {
-    let calls = stream::iter(0..count).map(|number| rest.invoke_async("echo", number.to_string()));
-    calls.buffer_unordered(32).collect().await
+    let one = async |number: usize| {
+        until("a call is accepted", Duration::from_secs(60), async || {
+            let call = rest.request("POST", "/v1/functions/echo:invoke").body(number.to_string());
+            let answer = call.send().await;
+            assert!(matches!(answer.status, 202 | 429 | 503), "{answer:?}");
+            (answer.status == 202).then(|| answer.json()["id"].as_str().expect("an id").to_owned())
+        })
+        .await
+    };
+    stream::iter(0..count).map(one).buffer_unordered(32).collect().await
 }
 
 /// A call without a caller that waits: over outbox and broker.

@@ -13,6 +13,7 @@ use eventflow_e2e::storm::functions;
 use eventflow_e2e::storm::load::{Asked, Load, Mix};
 use eventflow_e2e::storm::readback::{drained, records};
 use eventflow_e2e::storm::tries::Clients;
+use eventflow_e2e::wait::until;
 use eventflow_e2e::{Server, skipped};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -46,6 +47,10 @@ async fn power_cuts_under_load_take_nothing_that_was_answered() {
     let load = Load::start(clients, Mix { large: 15, ..Mix::plain(8) }, seed);
     let mut kills = Vec::new();
     for _ in 0..cuts {
+        let before = load.answered();
+        // However busy the machine: a cut that nothing was answered before shows nothing.
+        let answers = async || (load.answered() > before + 20).then_some(());
+        until("answers between two cuts", Duration::from_secs(60), answers).await;
         sleep(Duration::from_millis(rng.random_range(100..1500))).await;
         let from = begun.elapsed();
         server.signal(Signal::STOP);
