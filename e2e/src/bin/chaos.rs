@@ -30,8 +30,7 @@ struct Wanted {
 }
 
 fn wanted() -> Result<Wanted, String> {
-    let size =
-        Size { accepted: 5000, steps: 12, clients: 12, drained: Duration::from_secs(240), without: None };
+    let size = Size::default();
     let mut wanted =
         Wanted { seeds: 1, first: u64::from(rand::random::<u32>()), only: None, at_once: 2, size };
     let mut args = std::env::args().skip(1);
@@ -155,7 +154,7 @@ fn conclude(reports: &[(u64, Option<Value>)], took: Duration) -> ExitCode {
     let (mut promised, mut lost_attempts, mut failed) = (0, 0, 0);
     let mut skipped = BTreeSet::new();
     let mut healing: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for (seed, report) in reports {
+    for (_, report) in reports {
         let Some(report) = report else {
             failed += 1;
             continue;

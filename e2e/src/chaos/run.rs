@@ -196,10 +196,9 @@ impl Storm {
         let repaired = wall();
         let healed = self.probe.first_success(HOPELESS).await;
         let stalled = self.stalls.since(repaired);
-        if healed.is_none_or(|healed| healed > HEALED + stalled) {
-            let fault = step.fault;
-            wrong
-                .push(format!("{fault}: after its repair a call came through in {healed:?}, not {HEALED:?}"));
+        if healed.is_none_or(|healed| healed > self.healed + stalled) {
+            let (fault, bound) = (step.fault, self.healed);
+            wrong.push(format!("{fault}: after its repair a call came through in {healed:?}, not {bound:?}"));
         }
         self.harms.note(step, (from, self.clients.begun.elapsed()), (wall_from, wall() + AFTERMATH));
         wrong.extend(books(ground).await);
