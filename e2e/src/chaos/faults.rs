@@ -8,6 +8,7 @@ use super::ground::Ground;
 use crate::storm::load::Load;
 use rand::rngs::StdRng;
 use std::fmt;
+use std::time::Duration;
 
 /// One kind of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +112,12 @@ impl Fault {
                 | Self::PowerCutPostgres
                 | Self::PowerCut
         )
+    }
+
+    /// Until the first call comes through after its repair, where it is usually `usual`. After one failed write nats-server
+    /// writes nothing to a stream any more; the bus makes that anew after a minute (docs/nats.md, `stuck_after`).
+    pub fn heals_within(self, usual: Duration) -> Duration {
+        if self == Self::FillNats { usual + Duration::from_secs(80) } else { usual }
     }
 
     /// What it takes that not every user and machine has; `None` = it can be done.

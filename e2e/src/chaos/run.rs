@@ -196,8 +196,8 @@ impl Storm {
         let repaired = wall();
         let healed = self.probe.first_success(HOPELESS).await;
         let stalled = self.stalls.since(repaired);
-        if healed.is_none_or(|healed| healed > self.healed + stalled) {
-            let (fault, bound) = (step.fault, self.healed);
+        let (fault, bound) = (step.fault, step.fault.heals_within(self.healed));
+        if healed.is_none_or(|healed| healed > bound + stalled) {
             wrong.push(format!("{fault}: after its repair a call came through in {healed:?}, not {bound:?}"));
         }
         self.harms.note(step, (from, self.clients.begun.elapsed()), (wall_from, wall() + AFTERMATH));

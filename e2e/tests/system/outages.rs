@@ -2,15 +2,13 @@
 
 use crate::idempotency::setting;
 use async_nats::jetstream::{self, stream::DiscardPolicy};
-use eventflow_e2e::disk::Disk;
+use eventflow_e2e::Rest;
 use eventflow_e2e::fleet::{Fleet, Options};
 use eventflow_e2e::shape::only_cluster;
 use eventflow_e2e::storm::functions::{ECHO_WAT, ready, wasm};
 use eventflow_e2e::storm::readback::{drains, list};
 use eventflow_e2e::wait::{settles, until};
-use eventflow_e2e::{Rest, skipped};
-use eventflow_testkit::servers::nats::{self, Store};
-use eventflow_testkit::servers::postgres::PostgresOptions;
+use eventflow_testkit::servers::nats::Store;
 use futures::{StreamExt as _, stream};
 use rustix::process::Signal;
 use std::time::Duration;
@@ -56,11 +54,6 @@ async fn comes_through(rest: &Rest) {
     })
     .await;
     println!("healed in {:?}", begun.elapsed());
-}
-
-async fn readiness(rest: &Rest, wanted: u16) -> String {
-    let asked = async || rest.without_token().get("/readyz").await;
-    settles("readiness to tell", TOLD, asked, |answer| answer.status == wanted).await.text()
 }
 
 async fn none_is_lost(rest: &Rest, count: usize) {
@@ -116,78 +109,6 @@ async fn a_stream_that_was_edited_by_hand_is_found_told_and_repaired() {
     settles("somebody says what was found", TOLD, told, |told| *told).await;
     comes_through(&rest).await;
     assert!(drains(&rest, Duration::from_secs(150)).await, "some do not end");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_brokers_disk_is_full_calls_are_accepted_and_run_when_there_is_room() {
-    if !only_cluster(HARM) {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(disk) = Disk::mount(&folder.path().join("disk"), "24m") else {
-        skipped("a small file system cannot be mounted without privileges", false);
-        return;
-    };
-    let nats = nats::Options { parent: Some(disk.path().to_owned()), ..nats::Options::default() };
-    let (fleet, rest) = start(Options { nats, ..Options::default() }).await;
-    disk.fill(0);
-    // Its segment on the disk may still have room.
-    let mut count = 0;
-    until("the broker to be full", Duration::from_secs(60), async || {
-        count += accepted(&rest, 100).await.len();
-        (rest.without_token().get("/readyz").await.status == 503).then_some(())
-    })
-    .await;
-    count += accepted(&rest, 20).await.len();
-    assert_eq!(rest.invoke("echo", "sync").await.text(), "sync", "who waits needs no broker");
-    disk.free();
-    comes_through(&rest).await;
-    readiness(&rest, 200).await;
-    assert!(drains(&rest, Duration::from_secs(150)).await, "some do not end");
-    assert!(list(&rest, "state=SUCCEEDED").await.len() >= count + 1, "of {count}");
-    assert!(fleet.replicas().all(|replica| replica.starts() == 1), "nothing had to be started again");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_databases_disk_is_full_nothing_is_promised_and_it_heals() {
-    if !only_cluster(HARM) {
-        return;
-    }
-    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), permissions).expect("open to the database's user");
-    let Some(disk) = Disk::mount(&folder.path().join("disk"), "256m") else {
-        skipped("a small file system cannot be mounted without privileges", false);
-        return;
-    };
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
-    std::fs::set_permissions(disk.path(), open).expect("open to the database's user");
-    let settings = vec![("min_wal_size", "32MB".to_owned()), ("max_wal_size", "64MB".to_owned())];
-    let postgres = PostgresOptions { fsync: true, parent: Some(disk.path().to_owned()), settings };
-    let (mut fleet, rest) = start(Options { postgres, ..Options::default() }).await;
-    let mut ids = accepted(&rest, 50).await;
-    disk.fill(0);
-    let payload = "x".repeat(30_000);
-    until("a refusal", Duration::from_secs(120), async || {
-        let answer = rest.request("POST", "/v1/functions/echo:invoke").body(payload.clone()).send().await;
-        match answer.status {
-            202 => ids.push(answer.json()["id"].as_str().expect("an id").to_owned()),
-            503 => return Some(()),
-            _ => panic!("{answer:?}"),
-        }
-        None
-    })
-    .await;
-    assert_eq!(rest.without_token().get("/healthz").await.status, 200, "it is alive");
-    disk.free();
-    // As whatever runs the database would: without room for its log it has ended.
-    fleet.postgres.restart().await;
-    comes_through(&rest).await;
-    assert!(drains(&rest, Duration::from_secs(150)).await, "some do not end");
-    for id in &ids {
-        assert_eq!(rest.record(id).await["state"], "SUCCEEDED");
-    }
-    println!("{} calls were accepted before the disk was full", ids.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use eventflow_domain::Result;
 use serde::{Deserialize, Serialize};
 
 /// More than what a file system has left over in a block.
-pub(super) static BODY: [u8; 8 << 10] = [b'.'; 8 << 10];
+static BODY: [u8; 8 << 10] = [b'.'; 8 << 10];
 
 #[derive(Serialize)]
 struct Purge<'a> {

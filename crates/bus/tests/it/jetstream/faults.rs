@@ -251,8 +251,7 @@ async fn a_stream_whose_disk_failed_is_made_anew() {
     let config = Config {
         check_every: Duration::from_millis(200),
         request_timeout: Duration::from_millis(500),
-        // Not waited for: another stream shows that it is this one's fault.
-        stuck_after: Duration::from_secs(600),
+        stuck_after: Duration::from_secs(2),
         ..config(server.url())
     };
     let (bus, function) = (connect(&config).await, key("f"));
