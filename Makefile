@@ -1,6 +1,6 @@
 # Thin verbs; what they do is in scripts/ and xtask/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs up down up-local down-local demo setup examples test test-function lint gen bench clean \
+.PHONY: help run stop logs up down up-local down-local demo setup examples test chaos test-function lint gen bench clean \
 	cluster-up cluster-down kind-setup kind-clean docker-build deploy undeploy
 
 help: ## this list
@@ -38,6 +38,9 @@ examples: ## build the example functions
 
 test: ## run every tier of tests; the last line counts them
 	@scripts/test.sh
+
+chaos: ## do harm of all kinds for an hour under load, and count what was lost
+	@EVENTFLOW_CHAOS=whole scripts/test.sh chaos
 
 test-function: ## apply, invoke, read and delete a function on the EventFlow at $EVENTFLOW_URL
 	@scripts/test-function.sh

@@ -56,6 +56,12 @@ packages() {
             ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || have postgres || missing+=(postgresql)
             need setpriv util-linux
             cluster_packages
+            # What only root can use: a network of the tests' own, and file systems whose power is cut.
+            if [ "$(id -u)" = 0 ]; then
+                need nft nftables
+                need ip iproute2
+                need mkfs.ext4 e2fsprogs
+            fi
             ;;
         bench) need wrk wrk ;;
         cluster) cluster_packages ;;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [web] [kube] [scripts]   (default: all)
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [web] [kube] [scripts]   (default: all)
+# EVENTFLOW_CHAOS=whole makes the tier chaos an hour long, and nothing of it is left out: that is `make chaos`.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +11,7 @@ cd "$ROOT"
 LOGS=$STATE/test
 export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 BIN=$CARGO_TARGET_DIR/debug/eventflow
-WANTED=" ${*:-lint examples unit system cluster web kube scripts} "
+WANTED=" ${*:-lint examples unit system cluster chaos web kube scripts} "
 started_at=$SECONDS
 failed_tiers=()
 server=
@@ -137,9 +138,26 @@ against_a_server() {
     return "$rc"
 }
 
+# The chaos runner, and what else is too long for every run of the tests.
+chaos_slice() {
+    tier chaos 480 "$CARGO_TARGET_DIR/debug/eventflow-chaos" --seeds 2 --steps 9 --accepted 1500 || true
+}
+
+chaos_whole() {
+    local one=(cargo test --workspace --locked --test system --)
+    tier chaos 3600 "$CARGO_TARGET_DIR/debug/eventflow-chaos" --seeds 20 --steps 12 --accepted 5000 || true
+    EVENTFLOW_SHAPE=cluster EVENTFLOW_IDEMPOTENCY_KEYS=1000 tier idempotency 900 \
+        "${one[@]}" --exact idempotency::twenty_racing_retries_of_each_key_over_two_apis_that_are_killed_run_once ||
+        true
+    EVENTFLOW_SHAPE=cluster EVENTFLOW_WIPED_CALLS=10000 tier wiped 600 "${one[@]}" --exact \
+        outages::all_that_a_wiped_broker_knew_is_published_again_within_about_a_minute || true
+    EVENTFLOW_POWER_CUTS=50 tier power 900 "${one[@]}" --exact \
+        power_cut::power_cuts_under_load_take_nothing_that_was_answered || true
+}
+
 scripts/setup.sh test
 tools=true examples=true
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube; then background tools 900 scripts/tools.sh; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted kube; then background tools 900 scripts/tools.sh; fi
 # Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
 if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
@@ -147,16 +165,17 @@ if wanted examples || wanted system || wanted cluster || wanted kube; then backg
 if wanted web; then background webcheck 900 scripts/web.sh check; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted web || wanted kube || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted chaos || wanted web || wanted kube || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
-    if tier build 1200 cargo build --workspace --locked --lib --bins --tests; then
+    # The example is the services with their guards switched off, which tests of the cluster start.
+    if tier build 1200 cargo build --workspace --locked --lib --bins --tests --example unguarded; then
         export XTASK=$CARGO_TARGET_DIR/debug/xtask
     else
         built=false
     fi
 fi
 # The contract tests start a real nats-server.
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted kube; then finish tools || tools=false; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted kube; then finish tools || tools=false; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then finish examples || examples=false; fi
 if wanted system && $built && $tools && $examples; then
     EVENTFLOW_BIN=$BIN tier system 900 \
@@ -166,6 +185,10 @@ if wanted cluster && $built && $tools && $examples; then
     # The same tests, over a real PostgreSQL and a real nats-server.
     EVENTFLOW_BIN=$BIN EVENTFLOW_SHAPE=cluster tier cluster 1200 \
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
+fi
+if wanted chaos && $built && $tools; then
+    export EVENTFLOW_BIN=$BIN
+    "chaos_${EVENTFLOW_CHAOS:-slice}"
 fi
 if wanted web; then
     if finish webcheck && $built; then

@@ -13,12 +13,14 @@ use std::time::Duration;
 
 /// What one client asked for, in one or more tries. A payload belongs to one request only; a request without a key is
 /// tried once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub function: &'static str,
     pub payload: String,
     pub keyed: bool,
     pub sync: bool,
+    /// A cancel was asked for, whatever was answered.
+    pub cancelled: bool,
     /// What came back; nothing where every try broke.
     pub answers: Vec<Answer>,
 }
@@ -31,12 +33,17 @@ pub enum Answer {
     Finished { id: String, result: String, at: Duration },
     /// It ended without a result.
     Failed { id: String, reason: String },
+    /// It has ended because somebody cancelled it.
+    Cancelled { id: String },
 }
 
 impl Answer {
     pub fn id(&self) -> &str {
         match self {
-            Self::Accepted { id } | Self::Finished { id, .. } | Self::Failed { id, .. } => id,
+            Self::Accepted { id }
+            | Self::Finished { id, .. }
+            | Self::Failed { id, .. }
+            | Self::Cancelled { id } => id,
         }
     }
 }
@@ -54,10 +61,14 @@ pub struct Program {
 pub enum Ends {
     /// Answers its payload.
     Echoes,
+    /// Answers the number of the attempt.
+    Numbers,
     /// Fails with an exit code before this attempt, then answers its payload.
     EchoesFrom(u32),
     /// Fails with an exit code so many times, which are all that its retries allow.
     Fails(u32),
+    /// Is at work until its time is over, so many times, which are all that its retries allow.
+    Hangs(u32),
 }
 
 /// A record as the API shows it.
@@ -77,11 +88,47 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Record {
+    /// What never changes once it has ended.
+    pub fn whole_end(&self) -> String {
+        format!("{} {:?} {}", self.state, self.reason, self.end_time)
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attempt {
     pub number: u32,
     pub state: String,
     pub reason: String,
+    /// When it started and ended, since 1970.
+    pub from: Duration,
+    pub to: Duration,
+}
+
+/// A time of harm, on one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Harm {
+    pub from: Duration,
+    pub to: Duration,
+}
+
+impl Harm {
+    pub fn at(moment: Duration) -> Self {
+        Self { from: moment, to: moment }
+    }
+
+    /// Whether it was at some time between `from` and `to`.
+    fn meets(self, from: Duration, to: Duration) -> bool {
+        self.from <= to && from <= self.to
+    }
+}
+
+/// A call that had ended when it was read while the storm went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub id: String,
+    /// Its state, its reason and the time of its end.
+    pub end: String,
 }
 
 /// All that is known after a storm.
@@ -91,8 +138,12 @@ pub struct History<'a> {
     pub requests: &'a [Request],
     pub records: &'a [Record],
     pub starts: &'a [Start],
-    /// When the server was killed, by the storm's clock.
-    pub kills: &'a [Duration],
+    /// When a server was killed that had records to write, by the storm's clock: from when they waited.
+    pub kills: &'a [Harm],
+    /// What may have cost attempts their worker, since 1970; `None`: any loss is taken for explained.
+    pub harm: Option<&'a [Harm]>,
+    /// What had ended while the storm went on.
+    pub ended: &'a [Ended],
     /// Attempts that may be lost before a call fails.
     pub max_lost: u32,
     /// How far from a kill an answer may be whose record was not written yet.
@@ -109,7 +160,8 @@ pub struct Summary {
     pub records: usize,
     pub succeeded: usize,
     pub failed: usize,
-    /// Of those, the ones that were lost once too often.
+    pub cancelled: usize,
+    /// Of the failed ones, those that were lost once too often.
     pub lost: usize,
     pub starts: usize,
     pub lost_attempts: u32,
@@ -120,7 +172,7 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{} requests: {} accepted, {} finished, {} unanswered; {} records: {} succeeded, {} failed, \
-             {} of them lost too often; {} noted starts, {} lost attempts",
+             {} of them lost too often, {} cancelled; {} noted starts, {} lost attempts",
             self.requests,
             self.accepted,
             self.finished,
@@ -129,6 +181,7 @@ impl fmt::Display for Summary {
             self.succeeded,
             self.failed,
             self.lost,
+            self.cancelled,
             self.starts,
             self.lost_attempts
         )
@@ -157,6 +210,7 @@ pub fn check(history: &History<'_>) -> Vec<String> {
     history.requests.iter().for_each(|request| check.promises_are_kept(request));
     history.records.iter().for_each(|record| check.record(record));
     check.starts();
+    check.ends_stay();
     check.wrong
 }
 
@@ -173,9 +227,19 @@ pub fn summary(history: &History<'_>) -> Summary {
         records: history.records.len(),
         succeeded: ended("SUCCEEDED"),
         failed: ended("FAILED"),
+        cancelled: ended("CANCELLED"),
         lost: history.records.iter().filter(|record| record.reason == "Lost").count(),
         starts: history.starts.len(),
         lost_attempts: history.records.iter().map(|record| record.lost).sum(),
+    }
+}
+
+/// What the attempt that decided answers; nothing where none can.
+fn result_of(program: Program, record: &Record) -> Option<String> {
+    match program.ends {
+        Ends::Echoes | Ends::EchoesFrom(_) => Some(record.payload.clone()),
+        Ends::Numbers => Some(record.attempt.to_string()),
+        Ends::Fails(_) | Ends::Hangs(_) => None,
     }
 }
 
@@ -225,6 +289,9 @@ impl Check<'_> {
                 {
                     self.wrong.push(format!("{} failed otherwise than was told: {answer:?}", answer.id()));
                 }
+                Some(record) if matches!(answer, Answer::Cancelled { .. }) && record.state != "CANCELLED" => {
+                    self.wrong.push(format!("{} was said to be cancelled: {record:?}", record.id));
+                }
                 Some(_) => {}
                 None => self.missing(request, answer),
             }
@@ -244,12 +311,16 @@ impl Check<'_> {
             Answer::Failed { id, .. } => {
                 self.wrong.push(format!("{id} was said to have failed and has no record"));
             }
+            Answer::Cancelled { id } => {
+                self.wrong.push(format!("{id} was said to be cancelled and has no record"));
+            }
         }
     }
 
     /// A busy client may read an answer some time after its server is dead.
     fn killed_around(&self, at: Duration) -> bool {
-        self.history.kills.iter().any(|kill| kill.abs_diff(at) <= self.history.unwritten)
+        let slack = self.history.unwritten;
+        self.history.kills.iter().any(|kill| kill.meets(at.saturating_sub(slack), at + slack))
     }
 
     fn record(&mut self, record: &Record) {
@@ -265,32 +336,55 @@ impl Check<'_> {
         }
         match self.programs.get(record.function.as_str()) {
             Some(program) if program.name == request.function => {
-                let program = **program;
-                self.end(record, program);
-                self.attempts(record, program);
+                let (program, cancelled) = (**program, request.cancelled);
+                self.end(record, program, cancelled);
+                self.attempts(record, program, cancelled);
             }
             _ => self.wrong.push(format!("{} is a call of {:?}", record.id, record.function)),
         }
     }
 
     /// The end that its function and its losses lead to, and no other.
-    fn end(&mut self, record: &Record, program: Program) {
+    fn end(&mut self, record: &Record, program: Program, cancelled: bool) {
         let honest = match record.state.as_str() {
             "SUCCEEDED" => {
-                !matches!(program.ends, Ends::Fails(_))
-                    && record.result.as_ref() == Some(&record.payload)
-                    && record.reason.is_empty()
-                    && !record.dead_letter
+                record.result == result_of(program, record) && record.reason.is_empty() && !record.dead_letter
             }
             "FAILED" if record.reason == "Lost" => record.lost > self.history.max_lost,
-            "FAILED" => {
-                matches!(program.ends, Ends::Fails(_)) && record.reason == "ExitCode" && record.dead_letter
+            "FAILED" if cancelled && record.reason == "ExitCode" => {
+                matches!(program.ends, Ends::Fails(_) | Ends::EchoesFrom(_))
             }
+            "FAILED" => {
+                let reason = match program.ends {
+                    Ends::Fails(_) => "ExitCode",
+                    Ends::Hangs(_) => "Timeout",
+                    Ends::Echoes | Ends::Numbers | Ends::EchoesFrom(_) => return self.odd(record, program),
+                };
+                record.reason == reason && record.dead_letter
+            }
+            "CANCELLED" => cancelled && record.reason == "Cancelled" && record.result.is_none(),
             _ => false,
         };
         if !honest {
-            self.wrong
-                .push(format!("{} of {:?} ended otherwise than it can: {record:?}", record.id, program.ends));
+            self.odd(record, program);
+        }
+    }
+
+    fn odd(&mut self, record: &Record, program: Program) {
+        self.wrong
+            .push(format!("{} of {:?} ended otherwise than it can: {record:?}", record.id, program.ends));
+    }
+
+    /// What has ended never changes.
+    fn ends_stay(&mut self) {
+        for ended in self.history.ended {
+            match self.records.get(ended.id.as_str()) {
+                Some(record) if record.whole_end() == ended.end => {}
+                Some(record) => {
+                    self.wrong.push(format!("{} had ended as {:?}: {record:?}", ended.id, ended.end))
+                }
+                None => self.wrong.push(format!("LOST: {} had ended and has no record", ended.id)),
+            }
         }
     }
 }

@@ -6,16 +6,22 @@
     clippy::unwrap_used,
     clippy::print_stderr,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "code of tests, though not compiled as a test"
 )]
 
+pub mod chaos;
 pub mod checker;
 pub mod cli;
+pub mod disk;
+pub mod fleet;
 pub mod grpc;
 pub mod ledger;
 pub mod rest;
 pub mod server;
 pub mod shape;
+pub mod storm;
+pub mod support;
 pub mod wait;
 
 pub use cli::Cli;

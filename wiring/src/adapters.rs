@@ -1,11 +1,11 @@
 //! The adapters of the cluster: what api and dispatcher both stand on.
 
 use crate::cluster::Cluster;
-use crate::sections::{Auth, Blobs, Kubernetes, Nats, Postgres, Registry};
+use crate::sections::{Auth, Blobs, Kubernetes, Nats, Postgres, Registry, Unguarded};
 use crate::service::StartError;
 use eventflow_auth::{Authenticator, DevLogin, Key, PeerKey};
 use eventflow_blobs::postgres::Options as BlobOptions;
-use eventflow_blobs::{FolderBlobs, PostgresBlobs, S3Blobs, S3Config};
+use eventflow_blobs::{FolderBlobs, Options as FolderOptions, PostgresBlobs, S3Blobs, S3Config};
 use eventflow_bus::JetStreamBus;
 use eventflow_bus::jetstream::Config as NatsConfig;
 use eventflow_domain::ids::WorkerId;
@@ -46,6 +46,7 @@ pub struct Sections<'a> {
     pub nats: &'a Nats,
     pub blobs: &'a Blobs,
     pub auth: &'a Auth,
+    pub unguarded: Unguarded,
     pub registry: &'a Registry,
     pub kubernetes: &'a Kubernetes,
     /// Whether something beside the registry needs the cluster.
@@ -59,9 +60,9 @@ impl Adapters {
         let key = key(&of.auth.key_file)?;
         let login = if of.auth.dev_login == "cluster" { DevLogin::Enabled } else { DevLogin::Disabled };
         let users = crate::users::read(of.auth.users_file.as_deref(), login)?;
-        let store = store(of.postgres).await?;
+        let store = store(of.postgres, of.unguarded).await?;
         let bus = bus(of.nats, service).await?;
-        let blobs = blobs(of.blobs, of.postgres).await?;
+        let blobs = blobs(of.blobs, of.postgres, of.unguarded).await?;
         let cluster = match of.in_cluster || of.registry.is_kubernetes() {
             true => Some(Cluster::open(of.kubernetes, handle).await?),
             false => None,
@@ -139,18 +140,25 @@ pub(crate) fn key(file: &Path) -> Result<Key, StartError> {
     Key::load_or_create(file).map_err(|error| StartError::of("load the key", &error))
 }
 
-async fn store(postgres: &Postgres) -> Result<Arc<PostgresStore>, StartError> {
+async fn store(postgres: &Postgres, off: Unguarded) -> Result<Arc<PostgresStore>, StartError> {
     let options = PostgresOptions {
         writers: postgres.writers,
         readers: postgres.readers,
         deadline: postgres.deadline,
+        unfenced: off.fence,
+        unkeyed: off.key,
+        unboxed: off.outbox,
         ..PostgresOptions::default()
     };
     let store = PostgresStore::open(postgres.url.expose(), options).await;
     Ok(Arc::new(store.map_err(|error| StartError::of("open the database", &error))?))
 }
 
-async fn blobs(blobs: &Blobs, postgres: &Postgres) -> Result<Arc<dyn ports::Blobs>, StartError> {
+async fn blobs(
+    blobs: &Blobs,
+    postgres: &Postgres,
+    off: Unguarded,
+) -> Result<Arc<dyn ports::Blobs>, StartError> {
     match blobs.kind.as_str() {
         "s3" => {
             let config = S3Config {
@@ -174,7 +182,8 @@ async fn blobs(blobs: &Blobs, postgres: &Postgres) -> Result<Arc<dyn ports::Blob
             Ok(Arc::new(opened.map_err(|error| StartError::of("open the blobs in the database", &error))?))
         }
         _ => {
-            let opened = FolderBlobs::open(blobs.folder.clone()).await;
+            let options = FolderOptions { fsync: !off.fsync };
+            let opened = FolderBlobs::open_with(blobs.folder.clone(), options).await;
             Ok(Arc::new(opened.map_err(|error| StartError::of("open the blob folder", &error))?))
         }
     }

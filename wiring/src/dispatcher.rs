@@ -6,7 +6,7 @@ use crate::copies::Copies;
 use crate::ranges::{self, Section};
 use crate::sections::{
     Auth, Blobs, Dispatcher as Dispatching, Kubernetes, Limits, Nats, Postgres, Process, Registry, Retention,
-    Wasm,
+    Unguarded, Wasm,
 };
 use crate::service::{Service, StartError, admin, bind};
 use crate::translate;
@@ -58,6 +58,9 @@ pub struct DispatcherConfig {
     pub registry: Registry,
     pub kubernetes: Kubernetes,
     pub telemetry: eventflow_telemetry::Config,
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub unguarded: Unguarded,
 }
 
 impl Default for DispatcherConfig {
@@ -80,6 +83,7 @@ impl Default for DispatcherConfig {
             registry: Registry::default(),
             kubernetes: Kubernetes::default(),
             telemetry: eventflow_telemetry::Config::default(),
+            unguarded: Unguarded::default(),
         }
     }
 }
@@ -126,9 +130,9 @@ impl Service for DispatcherService {
         let metrics = Metrics::new();
         let ready = handle.health().check("server");
         admin(&config.admin_listen, metrics.clone(), handle).await?;
-        let DispatcherConfig { postgres, nats, blobs, auth, registry, kubernetes, .. } = config;
+        let DispatcherConfig { postgres, nats, blobs, auth, registry, kubernetes, unguarded, .. } = config;
         let in_cluster = Runtimes::in_cluster(&config.runtimes);
-        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster };
+        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
         let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let dispatcher = dispatcher(config, &adapters, metrics, handle).await?;
@@ -198,7 +202,8 @@ async fn dispatcher(
         metrics,
     };
     let DispatcherConfig { dispatcher, retention, limits, grace, .. } = config;
-    let settings = translate::dispatcher(dispatcher, retention, limits, *grace, false);
+    let sole = config.unguarded.lease;
+    let settings = translate::dispatcher(dispatcher, retention, limits, *grace, sole);
     let dispatcher = Dispatcher::new(ports, settings);
     dispatcher.start(handle);
     Ok(dispatcher)

@@ -8,6 +8,7 @@ use eventflow_lifecycle::{Handle, OnExit, ShutdownConfig, Signals, Supervisor};
 use eventflow_telemetry::Metrics;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::io::Write as _;
@@ -86,11 +87,20 @@ pub trait Service: Sized {
 
 /// The whole `main` of a service.
 pub fn main<S: Service>() -> ExitCode {
-    let args = Args::parse();
-    let config = match load::<S>(&args) {
+    run_with::<S>(std::env::args_os(), |_| {})
+}
+
+/// The same with other arguments, and with a configuration that is changed beyond what can be configured.
+pub fn run_with<S: Service>(
+    args: impl IntoIterator<Item = OsString>,
+    change: impl FnOnce(&mut S::Config),
+) -> ExitCode {
+    let args = Args::parse_from(args);
+    let mut config = match load::<S>(&args) {
         Ok(config) => config,
         Err(problems) => return refuse::<S>(&problems),
     };
+    change(&mut config);
     if args.dump_config {
         return match dump(&config) {
             Ok(text) => {

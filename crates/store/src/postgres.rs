@@ -80,6 +80,12 @@ pub struct Options {
     /// Takes any settlement, also one of an epoch that no longer decides. Only to show that the fence is needed.
     #[doc(hidden)]
     pub unfenced: bool,
+    /// Takes a call also where another one was quicker to take its key. Only to show that the unique key is needed.
+    #[doc(hidden)]
+    pub unkeyed: bool,
+    /// Forgets a call that waits once the bus has it. Only to show that the outbox is needed.
+    #[doc(hidden)]
+    pub unboxed: bool,
 }
 
 impl Default for Options {
@@ -94,6 +100,8 @@ impl Default for Options {
             time: TimeSource::Database,
             forgetful: false,
             unfenced: false,
+            unkeyed: false,
+            unboxed: false,
         }
     }
 }

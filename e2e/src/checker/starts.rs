@@ -40,7 +40,7 @@ impl Check<'_> {
         let request = self.requests.get(start.payload.as_str());
         let excused = request.is_some_and(|request| {
             let told = request.answers.iter().all(|answer| match answer {
-                Answer::Accepted { .. } | Answer::Failed { .. } => false,
+                Answer::Accepted { .. } | Answer::Failed { .. } | Answer::Cancelled { .. } => false,
                 Answer::Finished { at, .. } => self.killed_around(*at),
             });
             request.sync && !request.keyed && told && start.attempt == 1

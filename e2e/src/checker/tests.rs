@@ -1,13 +1,15 @@
 //! A checker that finds nothing is worth nothing: each test plants one fault.
 
-use super::{Answer, Attempt, Ends, History, Program, Record, Request, check};
+use super::{Answer, Attempt, Ended, Ends, Harm, History, Program, Record, Request, check};
 use crate::ledger::Start;
 use std::time::Duration;
 
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 5] = [
     Program { name: "echo", notes: true, ends: Ends::Echoes },
     Program { name: "flaky", notes: true, ends: Ends::EchoesFrom(2) },
     Program { name: "doomed", notes: true, ends: Ends::Fails(1) },
+    Program { name: "hang", notes: false, ends: Ends::Hangs(2) },
+    Program { name: "numbers", notes: false, ends: Ends::Numbers },
 ];
 const AT: Duration = Duration::from_secs(10);
 
@@ -16,11 +18,13 @@ struct World {
     requests: Vec<Request>,
     records: Vec<Record>,
     starts: Vec<Start>,
-    kills: Vec<Duration>,
+    kills: Vec<Harm>,
+    harm: Option<Vec<Harm>>,
+    ended: Vec<Ended>,
 }
 
 fn request(function: &'static str, payload: &str, answers: &[Answer]) -> Request {
-    Request { function, payload: payload.to_owned(), keyed: false, sync: false, answers: answers.to_vec() }
+    Request { function, payload: payload.to_owned(), answers: answers.to_vec(), ..Request::default() }
 }
 
 fn accepted(id: &str) -> Answer {
@@ -32,6 +36,8 @@ fn record(id: &str, function: &str, payload: &str, ends: &[&str]) -> Record {
         number: index as u32 + 1,
         state: if reason.is_empty() { "SUCCEEDED" } else { "FAILED" }.to_owned(),
         reason: (*reason).to_owned(),
+        from: AT,
+        to: AT + Duration::from_secs(1),
     };
     let attempts: Vec<Attempt> = ends.iter().enumerate().map(attempt).collect();
     let last = attempts.last().expect("an attempt").clone();
@@ -78,7 +84,9 @@ impl World {
                 start("c", 1, "p3"),
                 start("d", 1, "p4"),
             ],
-            kills: vec![AT + Duration::from_millis(50)],
+            kills: vec![Harm::at(AT + Duration::from_millis(50))],
+            harm: Some(vec![Harm::at(AT + Duration::from_millis(500))]),
+            ended: Vec::new(),
         };
         world.requests[0].keyed = true;
         world.requests[3].sync = true;
@@ -92,6 +100,8 @@ impl World {
             records: &self.records,
             starts: &self.starts,
             kills: &self.kills,
+            harm: self.harm.as_deref(),
+            ended: &self.ended,
             max_lost: 5,
             unwritten: Duration::from_millis(100),
         })
@@ -118,7 +128,7 @@ fn an_accepted_call_without_a_record_is_found() {
 
 #[test]
 fn an_answer_without_a_record_is_excused_only_by_a_kill() {
-    finds(|world| world.kills = vec![AT + Duration::from_secs(9)], "long before a kill");
+    finds(|world| world.kills = vec![Harm::at(AT + Duration::from_secs(9))], "long before a kill");
     finds(|world| world.requests[3].keyed = true, "under a key");
 }
 
@@ -161,7 +171,11 @@ fn a_wrong_end_is_found() {
 
 #[test]
 fn an_extra_start_without_a_cause_is_found() {
-    finds(|world| world.records[0] = record("a", "echo", "p1", &["Timeout", ""]), "without a recorded cause");
+    finds(
+        |world| world.records[0] = record("a", "echo", "p1", &["OutOfMemory", ""]),
+        "without a recorded cause",
+    );
+    finds(|world| world.records[0] = record("a", "echo", "p1", &["Timeout", ""]), "more or less often");
     finds(|world| world.records[0] = record("a", "echo", "p1", &["ExitCode", ""]), "more or less often");
     finds(|world| world.records[0].lost = 0, "not counted right");
 }
@@ -173,4 +187,72 @@ fn starts_and_record_must_agree() {
     finds(|world| drop(world.starts.remove(1)), "never ran");
     finds(|world| world.starts.push(start("x", 1, "p1")), "one key ran as");
     finds(|world| world.starts.push(start("x", 1, "p2")), "has no record");
+}
+
+#[test]
+fn a_loss_that_no_harm_explains_is_found() {
+    let late = Harm::at(AT + Duration::from_secs(2));
+    finds(|world| world.harm = Some(vec![late]), "nobody harmed its worker");
+    finds(|world| world.harm = Some(Vec::new()), "nobody harmed its worker");
+}
+
+#[test]
+fn an_end_that_changed_is_found() {
+    let ended = |end: &str| Ended { id: "a".to_owned(), end: end.to_owned() };
+    finds(|world| world.ended.push(ended("FAILED \"Lost\" then")), "had ended as");
+    finds(
+        |world| {
+            world.ended.push(ended("SUCCEEDED \"\" then"));
+            world.records.remove(0);
+        },
+        "had ended and has no record",
+    );
+    let mut world = World::new();
+    world.ended.push(ended("SUCCEEDED \"\" then"));
+    assert_eq!(world.wrong(), [""; 0]);
+}
+
+fn cancelled(world: &mut World) {
+    world.records[0].state = "CANCELLED".to_owned();
+    world.records[0].reason = "Cancelled".to_owned();
+    world.records[0].result = None;
+}
+
+#[test]
+fn a_cancel_that_nobody_asked_for_or_that_was_told_and_did_not_come_is_found() {
+    finds(cancelled, "otherwise than it can");
+    finds(
+        |world| world.requests[0].answers.push(Answer::Cancelled { id: "a".to_owned() }),
+        "said to be cancelled",
+    );
+    let mut world = World::new();
+    cancelled(&mut world);
+    world.requests[0].cancelled = true;
+    assert_eq!(world.wrong(), [""; 0]);
+}
+
+#[test]
+fn a_call_that_hangs_ends_by_its_timeouts() {
+    let hang = |ends: &[&str]| {
+        let mut world = World::new();
+        world.requests.push(request("hang", "p6", &[accepted("h")]));
+        world.records.push(record("h", "hang", "p6", ends));
+        world.wrong()
+    };
+    assert_eq!(hang(&["Timeout", "Timeout"]), [""; 0]);
+    assert!(!hang(&["Timeout"]).is_empty());
+    assert!(!hang(&["Timeout", ""]).is_empty());
+}
+
+#[test]
+fn the_answer_of_an_attempt_that_did_not_decide_is_found() {
+    let numbered = |result: &str| {
+        let mut world = World::new();
+        world.requests.push(request("numbers", "p7", &[accepted("n")]));
+        world.records.push(record("n", "numbers", "p7", &["Lost", ""]));
+        world.records[3].result = Some(result.to_owned());
+        world.wrong()
+    };
+    assert_eq!(numbered("2"), [""; 0]);
+    assert!(!numbered("1").is_empty());
 }

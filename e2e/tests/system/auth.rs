@@ -1,8 +1,8 @@
 use crate::contract::{bindings, rpcs};
-use crate::support::echo;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventflow_e2e::grpc::web_frame;
+use eventflow_e2e::support::echo;
 use eventflow_e2e::{Answer, Rest, Server};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ mod quotas;
 mod raw;
 mod unavailable;
 
-use crate::support::echo;
+use eventflow_e2e::support::echo;
 use eventflow_e2e::wait::{SOON, settles};
 use eventflow_e2e::{Answer, Rest, Server};
 use serde_json::{Value, json};

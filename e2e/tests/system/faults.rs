@@ -1,9 +1,9 @@
 //! Faults of what stands behind a cluster: the broker, the database, one of several dispatchers. What was accepted runs
 //! and ends once, and nothing has to be restarted by hand.
 
-use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_cluster;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{settles, until};
 use eventflow_e2e::{Rest, Server};
 use eventflow_testkit::servers::Signal;

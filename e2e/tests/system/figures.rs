@@ -1,7 +1,7 @@
 //! What a page about functions and calls is made of: figures that go on, counts before bulk acts, groups, filters.
 
-use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::shape::Shape;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::SOON;
 use eventflow_e2e::{Rest, Server};
 use serde_json::{Value, json};

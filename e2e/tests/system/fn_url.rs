@@ -1,4 +1,4 @@
-use crate::support::{echo, server as server_function};
+use eventflow_e2e::support::{echo, server as server_function};
 use eventflow_e2e::wait::{SOON, within};
 use eventflow_e2e::{Answer, Server};
 use futures::{SinkExt as _, StreamExt as _};

@@ -1,6 +1,6 @@
-use crate::support::{ECHO_WAT, echo, shell, shell_with};
 use eventflow_e2e::Server;
 use eventflow_e2e::grpc::web;
+use eventflow_e2e::support::{ECHO_WAT, echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, within};
 use eventflow_proto::api::HttpBody;
 use eventflow_proto::prost_types::Duration;

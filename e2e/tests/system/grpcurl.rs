@@ -1,4 +1,4 @@
-use crate::support::echo;
+use eventflow_e2e::support::echo;
 use eventflow_e2e::{Server, root, skipped};
 use std::path::PathBuf;
 use std::time::Duration;

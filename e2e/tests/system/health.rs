@@ -1,5 +1,5 @@
-use crate::support::echo;
 use eventflow_e2e::Server;
+use eventflow_e2e::support::echo;
 use eventflow_e2e::wait::{SOON, settles};
 use std::collections::BTreeSet;
 

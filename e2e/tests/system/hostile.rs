@@ -5,7 +5,7 @@ mod memory;
 mod output;
 mod processes;
 
-use crate::chaos::functions::{ECHO_WAT, ready, wasm};
+use eventflow_e2e::storm::functions::{ECHO_WAT, ready, wasm};
 use eventflow_e2e::{Answer, Rest, Server};
 use serde_json::{Value, json};
 use std::time::Duration;

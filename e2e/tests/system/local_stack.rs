@@ -1,7 +1,7 @@
 //! `make up-local` and `make down-local`: the cluster's shape as plain processes.
 
-use crate::support::ECHO_WAT;
 use eventflow_e2e::shape::only_cluster;
+use eventflow_e2e::support::ECHO_WAT;
 use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Answer, Rest, root};
 use eventflow_testkit::servers::free_port;

@@ -7,10 +7,10 @@ mod promql;
 mod scrape;
 mod trace;
 
-use crate::support::{echo, shell, shell_with};
 use collector::Collector;
 use eventflow_e2e::server::Options;
 use eventflow_e2e::shape::Shape;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, settles, until};
 use eventflow_e2e::{Rest, Server};
 use scrape::Series;

@@ -1,5 +1,5 @@
-use crate::support::{ECHO_WAT, echo, shell_with};
 use eventflow_e2e::shape::only_local;
+use eventflow_e2e::support::{ECHO_WAT, echo, shell_with};
 use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Rest, Server};
 use serde_json::json;

@@ -1,7 +1,7 @@
 mod answers;
 mod downloads;
 
-use crate::support::{echo, shell, shell_with};
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, settles};
 use eventflow_e2e::{Rest, Server};
 use serde_json::{Value, json};

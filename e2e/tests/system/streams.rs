@@ -1,5 +1,5 @@
-use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::Server;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, settles, within};
 use futures::StreamExt as _;
 use serde_json::{Value, json};

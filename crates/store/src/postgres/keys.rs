@@ -61,7 +61,7 @@ pub(super) async fn take(
         .bind(tx.now.as_micros())
         .fetch_all(&mut tx.conn)
         .await?;
-    if taken.len() == keys.len() {
+    if taken.len() == keys.len() || tx.options.unkeyed {
         return Ok(HashMap::new());
     }
     let ours: Vec<&str> = taken.iter().map(|row| row.text(0)).collect::<Outcome<_>>()?;

@@ -78,6 +78,9 @@ pub(super) async fn next(conn: &mut PgConnection, holder: i64) -> Outcome<Option
 
 pub(super) async fn done(tx: &mut Tx, seqs: &[i64]) -> Outcome<()> {
     sqlx::query(DONE).bind(seqs).bind(tx.now.as_micros()).execute(&mut tx.conn).await?;
+    if tx.options.unboxed {
+        sqlx::query("DELETE FROM outbox WHERE seq = ANY($1)").bind(seqs).execute(&mut tx.conn).await?;
+    }
     Ok(())
 }
 

@@ -11,6 +11,9 @@ use tokio::time::{sleep, timeout};
 /// How long a start may take.
 const START: Duration = Duration::from_secs(15);
 
+/// Looks at a port that comes free.
+const LETS_GO: u32 = 100;
+
 /// What a restart finds on its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
@@ -107,11 +110,22 @@ impl NatsServer {
         if store == Store::Kept && self.store().exists() {
             std::fs::rename(self.store(), folder.join("store")).expect("the store moves");
         }
+        lets_go(self.port).await;
         self.server = launch(&folder, self.port, &self.options);
         self.folder = folder;
         if let Err(why) = until_ready(&self.server, self.port).await {
             panic!("nats-server does not start again: {why}\n{}", self.log());
         }
+    }
+}
+
+/// A killed process has no command line any more a moment before it lets go of its port.
+async fn lets_go(port: u16) {
+    for _ in 0..LETS_GO {
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
     }
 }
 

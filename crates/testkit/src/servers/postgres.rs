@@ -22,6 +22,8 @@ const JANITOR: &str = r#"cat >/dev/null; sleep 3; rm -rf "$1""#;
 pub struct PostgresOptions {
     /// Whether a commit survives a power cut; slower.
     pub fsync: bool,
+    /// Where its folder is made (a disk of its own, say), which everybody may enter; absent: among the temporary files.
+    pub parent: Option<PathBuf>,
     /// Further settings.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -52,8 +54,11 @@ impl PostgresServer {
     /// # Panics
     /// Where the server cannot be had or does not start.
     pub async fn start(options: PostgresOptions) -> Self {
-        let folder = Folder::new().expect("a temporary folder");
-        let args = ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+        let folder = Folder::new(options.parent.as_deref()).expect("a temporary folder");
+        let mut args = vec!["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"];
+        if !options.fsync {
+            args.push("--no-sync");
+        }
         folder.run("initdb", &args).await.expect("initdb should make a cluster");
         let databases = AtomicU32::new(0);
         let mut server = Self { server: None, folder, options, port: 0, databases };
@@ -141,6 +146,12 @@ impl PostgresServer {
         }
     }
 
+    /// Ends it at once, all its processes, and waits until none holds a file of its folder.
+    pub fn kill(&mut self) {
+        self.signal(Signal::Kill);
+        drop(self.server.take());
+    }
+
     /// Starts it again, on the same data and port, where it has ended; ends it at once where not.
     pub async fn restart(&mut self) {
         drop(self.server.take());
@@ -201,8 +212,10 @@ impl PostgresServer {
 }
 
 impl Folder {
-    fn new() -> io::Result<Self> {
-        let made = Command::new("mktemp").args(["-d", "-t", "eventflow-pg-XXXXXX"]).output()?;
+    fn new(parent: Option<&Path>) -> io::Result<Self> {
+        let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+        let made =
+            Command::new("mktemp").args(["-d", "-p"]).arg(parent).arg("eventflow-pg-XXXXXX").output()?;
         let path = PathBuf::from(String::from_utf8_lossy(&made.stdout).trim());
         let user = if path.metadata()?.uid() == 0 { Some(unprivileged()?) } else { None };
         if let Some((uid, gid)) = user {
@@ -258,8 +271,14 @@ impl Drop for Folder {
     }
 }
 
-/// Where distributions put the programs of each version, oldest first.
+/// The variable that names a folder of programs to run instead of the newest that is installed.
+const PROGRAMS: &str = "EVENTFLOW_POSTGRES_BIN";
+
+/// Where the programs are: those that were asked for, else those that distributions install, oldest first.
 fn installed() -> Vec<PathBuf> {
+    if let Some(asked) = std::env::var_os(PROGRAMS) {
+        return vec![asked.into()];
+    }
     let versions = (15..=18).map(|version| format!("/usr/lib/postgresql/{version}/bin"));
     versions.map(PathBuf::from).filter(|folder| folder.is_dir()).collect()
 }

@@ -1,8 +1,8 @@
 //! Calls that cannot be made (rows 2 to 7 and 19 to 24).
 
 use super::{Scene, check, invalid, refusal};
-use crate::support::{echo, shell, shell_with};
 use eventflow_e2e::Server;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use serde_json::json;
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";

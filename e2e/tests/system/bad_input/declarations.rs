@@ -1,7 +1,7 @@
 //! Functions that cannot be (rows 1, 10 to 13, 17, 18, 32 to 34).
 
 use super::{Refusal, Scene, check, invalid, refusal};
-use crate::support::{ECHO_WAT, shell_with};
+use eventflow_e2e::support::{ECHO_WAT, shell_with};
 use serde_json::{Value, json};
 
 fn with(more: Value) -> Value {

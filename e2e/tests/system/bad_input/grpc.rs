@@ -1,9 +1,9 @@
 //! The same refusals in gRPC's words: code, reason and fields in the details; never INTERNAL or UNKNOWN (rows 1 to 24).
 
 use super::Scene;
-use crate::support::shell;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use eventflow_e2e::Server;
+use eventflow_e2e::support::shell;
 use eventflow_proto::api::HttpBody;
 use eventflow_proto::status::Problem;
 use eventflow_proto::v1;

@@ -1,8 +1,8 @@
 //! More than there is room for (row 27), and a server that goes away (row 28).
 
 use super::{Scene, check, refusal};
-use crate::support::{shell, shell_with};
 use eventflow_e2e::Server;
+use eventflow_e2e::support::{shell, shell_with};
 use eventflow_e2e::wait::{SOON, settles};
 use rustix::process::Signal;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! A record that cannot be written (row 28): 503 with a time to come back, and never a 202.
 
 use super::{Scene, check, refusal};
-use crate::disk::Disk;
-use crate::support::echo;
+use eventflow_e2e::disk::Disk;
 use eventflow_e2e::shape::only_local;
+use eventflow_e2e::support::echo;
 use eventflow_e2e::wait::{SOON, settles, until};
 use eventflow_e2e::{Answer, Server, skipped};
 use serde_json::json;

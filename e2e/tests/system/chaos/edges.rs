@@ -1,20 +1,20 @@
 //! Races and shortages: one key from many sides, a process that is stopped for a while, no descriptors left.
 
-use super::children::Mark;
-use super::functions::{JOB, deploy, shell};
-use super::readback::{drained, list, records};
-use super::tries::{Clients, Told, Try, Way};
 use eventflow_e2e::Server;
 use eventflow_e2e::checker::{Answer, History, Request, check};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_local;
+use eventflow_e2e::storm::children::Mark;
+use eventflow_e2e::storm::functions::{JOB, deploy, shell};
+use eventflow_e2e::storm::readback::{drained, list, records};
+use eventflow_e2e::storm::tries::{Clients, Told, Try, Way};
 use eventflow_e2e::wait::until;
 use futures::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_key_from_twenty_clients_at_once_is_one_call() {
@@ -23,7 +23,7 @@ async fn one_key_from_twenty_clients_at_once_is_one_call() {
     let ledger = Ledger::new(server.folder().join("ledger"));
     let rest = server.rest().await;
     deploy(&rest, &ledger, &mark).await;
-    let clients = Clients { rest: rest.clone(), grpc: server.grpc().await, begun: Instant::now() };
+    let clients = Clients::new(vec![rest.clone()], vec![server.grpc().await]);
     let mut requests = Vec::new();
     for (round, way) in [Way::Async, Way::Sync(Duration::from_secs(10)), Way::Async].into_iter().enumerate() {
         let call = Try { function: JOB.name, payload: format!("round-{round}"), way, keyed: true };
@@ -39,7 +39,14 @@ async fn one_key_from_twenty_clients_at_once_is_one_call() {
         }
         assert!(!answers.is_empty());
         let sync = way != Way::Async;
-        requests.push(Request { function: JOB.name, payload: call.payload, keyed: true, sync, answers });
+        requests.push(Request {
+            function: JOB.name,
+            payload: call.payload,
+            keyed: true,
+            sync,
+            answers,
+            ..Request::default()
+        });
     }
     drained(&rest, Duration::from_secs(30)).await;
     let records = records(&rest).await;
@@ -50,6 +57,8 @@ async fn one_key_from_twenty_clients_at_once_is_one_call() {
         records: &records,
         starts: &starts,
         kills: &[],
+        harm: None,
+        ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
     });

@@ -1,7 +1,7 @@
 //! One function is flooded; another does not feel it.
 
-use super::functions::shell;
-use super::readback::list;
+use eventflow_e2e::storm::functions::shell;
+use eventflow_e2e::storm::readback::list;
 use eventflow_e2e::{Rest, Server};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! The data folder has no room left: nothing is accepted that is not written, and nothing else breaks.
 
-use super::functions::{ECHO_WAT, ready, wasm};
-use crate::disk::Disk;
+use eventflow_e2e::disk::Disk;
 use eventflow_e2e::shape::only_local;
+use eventflow_e2e::storm::functions::{ECHO_WAT, ready, wasm};
 use eventflow_e2e::wait::until;
 use eventflow_e2e::{Rest, Server, skipped};
 use std::time::Duration;

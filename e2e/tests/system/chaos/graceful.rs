@@ -1,13 +1,13 @@
 //! SIGTERM: what runs is finished, what is accepted is kept, streams end, and the exit code is 0.
 
-use super::children::Mark;
-use super::functions::{self, shell};
-use super::load::{Asked, Load};
-use super::readback::{drained, records};
-use super::tries::Clients;
 use eventflow_e2e::checker::{History, check};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::rest::Stream;
+use eventflow_e2e::storm::children::Mark;
+use eventflow_e2e::storm::functions::{self, shell};
+use eventflow_e2e::storm::load::{Asked, Load, Mix};
+use eventflow_e2e::storm::readback::{drained, records};
+use eventflow_e2e::storm::tries::Clients;
 use eventflow_e2e::wait::{settles, within};
 use eventflow_e2e::{Rest, Server};
 use futures::future::{join_all, join3};
@@ -28,8 +28,8 @@ async fn a_sigterm_under_load_finishes_what_runs_and_loses_nothing() {
     functions::deploy(&rest, &ledger, &mark).await;
     rest.apply(&shell("long", "sleep 1.5; cat")).await;
 
-    let clients = Clients { rest: rest.clone(), grpc: server.grpc().await, begun: Instant::now() };
-    let load = Load::start(clients, 6, rand::random());
+    let clients = Clients::new(vec![rest.clone()], vec![server.grpc().await]);
+    let load = Load::start(clients, Mix::plain(6), rand::random());
     let streams = [
         rest.request("GET", "/v1/functions/job/logs?follow=true").stream().await,
         rest.request("GET", "/v1/invocations:watch").stream().await,
@@ -62,6 +62,8 @@ async fn a_sigterm_under_load_finishes_what_runs_and_loses_nothing() {
         records: &records,
         starts: &ledger.starts().expect("a whole ledger"),
         kills: &[],
+        harm: None,
+        ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
     });

@@ -1,11 +1,11 @@
 //! A person kills the process in the middle of a hundred queued calls and starts it again.
 
-use super::children::Mark;
-use super::functions::{SLOW, shell};
-use super::readback::{drained, ends, list, records};
 use eventflow_e2e::Server;
 use eventflow_e2e::checker::{Answer, History, Request, check};
 use eventflow_e2e::ledger::Ledger;
+use eventflow_e2e::storm::children::Mark;
+use eventflow_e2e::storm::functions::{SLOW, shell};
+use eventflow_e2e::storm::readback::{drained, ends, list, records};
 use eventflow_e2e::wait::until;
 use serde_json::json;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn a_hundred_queued_calls_survive_a_sigkill_in_their_middle() {
         let payload = format!("call-{number}");
         let id = rest.invoke_async(SLOW.name, payload.clone()).await;
         let answers = vec![Answer::Accepted { id }];
-        requests.push(Request { function: SLOW.name, payload, keyed: false, sync: false, answers });
+        requests.push(Request { function: SLOW.name, payload, answers, ..Request::default() });
     }
     until("a third has ended", Duration::from_secs(60), async || {
         (list(&rest, "state=SUCCEEDED").await.len() >= CALLS / 3).then_some(())
@@ -49,6 +49,8 @@ async fn a_hundred_queued_calls_survive_a_sigkill_in_their_middle() {
         records: &records,
         starts: &ledger.starts().expect("a whole ledger"),
         kills: &[],
+        harm: None,
+        ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
     });

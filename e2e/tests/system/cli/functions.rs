@@ -1,5 +1,5 @@
 use super::{apply, json, manifest, script};
-use crate::support::ECHO_WAT;
+use eventflow_e2e::support::ECHO_WAT;
 use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Cli, Server};
 use serde_json::json;

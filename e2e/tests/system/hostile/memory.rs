@@ -1,6 +1,6 @@
 use super::{function_reason, neighbours_are_well, server};
-use crate::chaos::children::resident;
-use crate::chaos::functions::{ready, wasm};
+use eventflow_e2e::storm::children::resident;
+use eventflow_e2e::storm::functions::{ready, wasm};
 use serde_json::json;
 
 /// Takes all that it can get.

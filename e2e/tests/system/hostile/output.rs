@@ -1,7 +1,7 @@
 use super::{neighbours_are_well, server};
-use crate::chaos::children::resident;
-use crate::support::shell;
 use eventflow_e2e::shape::Shape;
+use eventflow_e2e::storm::children::resident;
+use eventflow_e2e::support::shell;
 use eventflow_e2e::{Rest, Server};
 use futures::future::{Either, join_all, select};
 use serde_json::{Value, json};

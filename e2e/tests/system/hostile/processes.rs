@@ -1,5 +1,5 @@
 use super::{function_reason, neighbours_are_well, server};
-use crate::chaos::children::Mark;
+use eventflow_e2e::storm::children::Mark;
 use eventflow_e2e::wait::settles;
 use serde_json::json;
 use std::time::Duration;

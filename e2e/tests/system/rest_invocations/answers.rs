@@ -1,7 +1,7 @@
 //! Every answer of a call names it, and a call that has not ended is not replayed.
 
 use super::in_state;
-use crate::support::{echo, server as server_function, shell, shell_with};
+use eventflow_e2e::support::{echo, server as server_function, shell, shell_with};
 use eventflow_e2e::wait::{SOON, within};
 use eventflow_e2e::{Answer, Server};
 use eventflow_proto::status::Problem;

@@ -1,7 +1,7 @@
 //! Large results go out as they are read: a slow reader costs the server a piece, not the whole.
 
-use crate::chaos::children::resident;
-use crate::support::{echo, shell};
+use eventflow_e2e::storm::children::resident;
+use eventflow_e2e::support::{echo, shell};
 use eventflow_e2e::wait::within;
 use eventflow_e2e::{Rest, Server};
 use futures::future::join_all;

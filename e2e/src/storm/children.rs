@@ -1,37 +1,37 @@
 //! Processes that a server or its functions started, known by a variable in their environment.
 
-use eventflow_e2e::Server;
-use eventflow_e2e::server::Options;
-use eventflow_e2e::wait::until;
+use crate::Server;
+use crate::server::Options;
+use crate::wait::until;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 const MARK: &str = "CHAOS_MARK";
 /// What a test may wait for the end of what a dead server started.
-pub(crate) const GONE: Duration = Duration::from_secs(5);
+pub const GONE: Duration = Duration::from_secs(5);
 
 /// A variable of one test's own.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark(String);
+pub struct Mark(String);
 
 impl Mark {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self(format!("{}-{:016x}", std::process::id(), rand::random::<u64>()))
     }
 
     /// The server carries it, and so do the launchers that it starts.
-    pub(crate) fn on(&self, options: Options) -> Options {
+    pub fn on(&self, options: Options) -> Options {
         options.env(MARK, &self.0)
     }
 
     /// For the `env` of a function: EventFlow hands on nothing of the server's own.
-    pub(crate) fn env(&self) -> serde_json::Value {
+    pub fn env(&self) -> serde_json::Value {
         serde_json::json!({ MARK: self.0 })
     }
 
     /// Live processes that carry it, as `pid: command`.
-    pub(crate) fn carried_by(&self) -> Vec<String> {
+    pub fn carried_by(&self) -> Vec<String> {
         let entry = format!("{MARK}={}", self.0);
         let found = fs::read_dir("/proc").expect("a /proc").filter_map(|folder| {
             let pid: u32 = folder.ok()?.file_name().to_str()?.parse().ok()?;
@@ -45,7 +45,7 @@ impl Mark {
     }
 
     /// Waits until `count` processes carry it.
-    pub(crate) async fn at_least(&self, count: usize) {
+    pub async fn at_least(&self, count: usize) {
         until("the processes run", Duration::from_secs(20), async || {
             (self.carried_by().len() >= count).then_some(())
         })
@@ -53,7 +53,7 @@ impl Mark {
     }
 
     /// Fails where something is left 5 s after the server's end.
-    pub(crate) async fn nothing_left(&self) {
+    pub async fn nothing_left(&self) {
         let mut left = Vec::new();
         let gone = async {
             loop {
@@ -70,7 +70,7 @@ impl Mark {
 }
 
 /// Bytes of memory that are the server's own now, in all of its processes.
-pub(crate) fn resident(server: &Server) -> u64 {
+pub fn resident(server: &Server) -> u64 {
     server.pids().into_iter().map(resident_of).sum()
 }
 

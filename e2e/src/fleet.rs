@@ -1,0 +1,237 @@
+//! EventFlow in the cluster's shape with several replicas of each service, which are started again when they end.
+//!
+//! A [`Server`](crate::Server) is what one test asks; a fleet is what harm is done to.
+
+mod replica;
+
+pub use replica::Replica;
+
+use crate::rest::Rest;
+use crate::server::guarded;
+use crate::{Grpc, cli};
+use eventflow_testkit::servers::free_port;
+use eventflow_testkit::servers::nats::{self, NatsServer};
+use eventflow_testkit::servers::postgres::{PostgresOptions, PostgresServer};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Until a service is ready at its first start, however busy the machine.
+const START: Duration = Duration::from_secs(60);
+
+/// What a fleet consists of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub apis: usize,
+    pub dispatchers: usize,
+    /// `KEY=VALUE`, for the services that know the section.
+    pub settings: Vec<String>,
+    pub postgres: PostgresOptions,
+    pub nats: nats::Options,
+    /// Where blobs and the services' own folders lie; absent: in the fleet's folder.
+    pub files: Option<PathBuf>,
+    /// A guard to be switched off, by its name in `wiring/examples/unguarded.rs`: only to show that it is needed.
+    pub without: Option<&'static str>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            apis: 2,
+            dispatchers: 2,
+            settings: Vec::new(),
+            postgres: PostgresOptions { fsync: true, ..PostgresOptions::default() },
+            nats: nats::Options::default(),
+            files: None,
+            without: None,
+        }
+    }
+}
+
+/// All processes end with it.
+#[derive(Debug)]
+pub struct Fleet {
+    // Ended before what they stand on.
+    pub apis: Vec<Replica>,
+    pub dispatchers: Vec<Replica>,
+    pub nats: NatsServer,
+    pub postgres: PostgresServer,
+    urls: Vec<String>,
+    /// Where the apis reach each dispatcher.
+    ports: Vec<u16>,
+    folder: TempDir,
+}
+
+/// What every command of a service is made of.
+#[derive(Debug)]
+struct Ground {
+    home: PathBuf,
+    files: PathBuf,
+    database: String,
+    broker: String,
+    settings: Vec<String>,
+    without: Option<&'static str>,
+}
+
+impl Fleet {
+    /// Starts all and waits until each is ready.
+    pub async fn start(options: Options) -> Self {
+        let folder = tempfile::Builder::new().prefix("eventflow-fleet-").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let files = options.files.unwrap_or_else(|| folder.path().join("files"));
+        fs::create_dir_all(&files).unwrap();
+        write_key(folder.path());
+        let (postgres, nats) =
+            tokio::join!(PostgresServer::start(options.postgres), NatsServer::start_with(options.nats));
+        let ground = Arc::new(Ground {
+            home: folder.path().to_owned(),
+            files,
+            database: postgres.url(),
+            broker: nats.url(),
+            settings: options.settings,
+            without: options.without,
+        });
+        let ports: Vec<u16> = (0..options.dispatchers).map(|_| free_port()).collect();
+        let dispatcher = |(number, port): (usize, &u16)| ground.dispatcher(number, *port);
+        let dispatchers: Vec<Replica> = ports.iter().enumerate().map(dispatcher).collect();
+        let (mut apis, mut urls) = (Vec::new(), Vec::new());
+        for number in 0..options.apis {
+            let port = free_port();
+            urls.push(url(port));
+            apis.push(ground.api(number, port, &ports));
+        }
+        let fleet = Self { apis, dispatchers, nats, postgres, urls, ports, folder };
+        for replica in fleet.replicas() {
+            replica.ready(START).await;
+        }
+        fleet
+    }
+
+    /// A folder for files of the test.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where each api is.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Where the apis reach each dispatcher.
+    pub fn dispatcher_ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
+        self.dispatchers.iter().chain(&self.apis)
+    }
+
+    /// Clients of each api, logged in as admin.
+    pub async fn clients(&self) -> (Vec<Rest>, Vec<Grpc>) {
+        let (mut rests, mut grpcs) = (Vec::new(), Vec::new());
+        for url in &self.urls {
+            let rest = Rest::new(url).login("admin", "admin").await;
+            grpcs.push(Grpc::connect(url, rest.token().map(str::to_owned)).await);
+            rests.push(rest);
+        }
+        (rests, grpcs)
+    }
+
+    /// What a service wrote to stderr, over all its lives.
+    pub fn log(&self, name: &str) -> String {
+        let log = fs::read(self.folder().join(format!("{name}.log")));
+        String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// The sections of each service.
+const DISPATCHER: &[&str] =
+    &["blobs", "dispatcher", "grace", "limits", "nats", "postgres", "process", "retention", "wasm"];
+const API: &[&str] = &["blobs", "gateway", "grace", "limits", "nats", "postgres", "wasm"];
+
+impl Ground {
+    fn dispatcher(self: &Arc<Self>, number: usize, port: u16) -> Replica {
+        let admin = free_port();
+        let settings = vec![format!("listen=127.0.0.1:{port}"), format!("admin_listen=127.0.0.1:{admin}")];
+        self.replica("dispatcher", number, DISPATCHER, settings, &url(admin))
+    }
+
+    fn api(self: &Arc<Self>, number: usize, port: u16, dispatchers: &[u16]) -> Replica {
+        let peers: Vec<String> = dispatchers.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let settings = vec![
+            format!("listen=127.0.0.1:{port}"),
+            "admin_listen=127.0.0.1:0".to_owned(),
+            format!("peers.dispatchers={}", peers.join(",")),
+        ];
+        self.replica("api", number, API, settings, &url(port))
+    }
+
+    fn replica(
+        self: &Arc<Self>,
+        service: &'static str,
+        number: usize,
+        known: &[&str],
+        mut settings: Vec<String>,
+        health: &str,
+    ) -> Replica {
+        let name = format!("{service}-{number}");
+        let section = |setting: &str| setting.split(['.', '=']).next().unwrap_or_default().to_owned();
+        settings.extend(self.settings.iter().filter(|it| known.contains(&section(it).as_str())).cloned());
+        settings.push(format!("data={}", self.files.join(&name).display()));
+        let (ground, log) = (Arc::clone(self), self.home.join(format!("{name}.log")));
+        Replica::start(name, Rest::new(health), move || ground.command(service, &settings, &log))
+    }
+
+    fn command(&self, service: &str, settings: &[String], log: &Path) -> Command {
+        let mut command = match self.without {
+            None => guarded(&crate::binary().with_file_name(format!("eventflow-{service}"))),
+            Some(guard) => {
+                let mut command = guarded(&unguarded());
+                command.args([guard, service]);
+                command
+            }
+        };
+        cli::clean(&mut command, &self.home);
+        command.args(["--set", "runtimes=wasm,process", "--set", "auth.dev_login=cluster"]);
+        for setting in [
+            format!("blobs.folder={}", self.files.join("blobs").display()),
+            format!("auth.key_file={}", self.home.join("jwt.key").display()),
+            format!("postgres.url={}", self.database),
+            format!("nats.servers={}", self.broker),
+        ] {
+            command.args(["--set", &setting]);
+        }
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+    }
+}
+
+/// The services with one guard switched off.
+fn unguarded() -> PathBuf {
+    let found = crate::binary().with_file_name("examples").join("unguarded");
+    assert!(
+        found.is_file(),
+        "{} is missing: cargo build -p eventflow-wiring --example unguarded",
+        found.display()
+    );
+    found
+}
+
+/// The key of the installation.
+fn write_key(home: &Path) {
+    let key = home.join("jwt.key");
+    fs::write(&key, format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+}
