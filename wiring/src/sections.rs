@@ -443,19 +443,3 @@ pub struct Unguarded {
     /// That a blob is on the disk before anything names it.
     pub fsync: bool,
 }
-
-/// Guards that are switched off, only to show that they are needed. No file, variable or flag reaches this: it is never
-/// part of a configuration, and the programs that people get leave it as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Unguarded {
-    /// The epoch that a settlement carries.
-    pub fence: bool,
-    /// The time for which a run is its worker's.
-    pub lease: bool,
-    /// That a key is one call's alone.
-    pub key: bool,
-    /// That a call is in the outbox until it is claimed.
-    pub outbox: bool,
-    /// That a blob is on the disk before anything names it.
-    pub fsync: bool,
-}

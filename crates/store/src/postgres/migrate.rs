@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use std::time::Duration;
 
 /// Each is applied once, in order.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/postgres/0001_record.sql"),
     include_str!("../../migrations/postgres/0002_shared_functions.sql"),
     include_str!("../../migrations/postgres/0003_slots.sql"),

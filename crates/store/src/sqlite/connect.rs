@@ -21,8 +21,8 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_record.sql"),
     include_str!("../../migrations/sqlite/0002_by_namespace.sql"),
     include_str!("../../migrations/sqlite/0003_slots.sql"),
-    include_str!("../../migrations/sqlite/0005_ended_by_time.sql"),
-    include_str!("../../migrations/sqlite/0006_slots_used.sql"),
+    include_str!("../../migrations/sqlite/0004_ended_by_time.sql"),
+    include_str!("../../migrations/sqlite/0005_slots_used.sql"),
 ];
 
 /// Makes the folder and the file for this user alone; SQLite gives `-wal` and `-shm` the mode of the file.
