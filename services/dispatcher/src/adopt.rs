@@ -1,9 +1,9 @@
 //! Runs that outlive their worker: a Job goes on while the dispatcher that made it is gone. Whoever sees the lease run
 //! out takes such a run over, as the same attempt under a new epoch; only what is not there any more is lost.
 
-use crate::accept::run_leased;
 use crate::attempt::{Work, runtime_of};
 use crate::core::Core;
+use crate::leased::run_leased;
 use eventflow_domain::error::Chain;
 use eventflow_domain::ports::{Claim, Expired, Run};
 use eventflow_domain::{InvocationId, Result};
