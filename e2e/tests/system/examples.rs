@@ -23,7 +23,8 @@ async fn deployed(example: &str, code: Option<&str>, program: Option<&str>) -> O
             return None;
         }
     }
-    let server = Server::start().await;
+    // What an example keeps in its process or its folder is one dispatcher's.
+    let server = Server::options().dispatchers(1).start().await;
     let cli = server.cli().await;
     let manifest = file(&format!("{example}/function.yaml"));
     let said = cli.ok(&["apply", "-f", manifest.to_str().unwrap()]).await;

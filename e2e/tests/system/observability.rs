@@ -216,14 +216,14 @@ const HTTP: &str = "POST /v1/functions/{name}:invoke";
 
 /// The hops of `runs` attempts in their order, the first one being number `first`, in one tree below the client's span.
 fn check(trace: &Trace, runs: usize, first: usize, told: &str) {
-    let (front, back) = match Shape::wanted() {
-        Shape::Local => ("eventflow-dev", "eventflow-dev"),
-        Shape::Cluster => ("eventflow-api", "eventflow-dispatcher"),
+    let (front, api, back) = match Shape::wanted() {
+        Shape::Local => ("eventflow-dev", "eventflow-dev", "eventflow-dev"),
+        Shape::Cluster => ("eventflow-gateway", "eventflow-api", "eventflow-dispatcher"),
     };
     let http = trace.one(HTTP);
     assert_eq!((http.parent.as_str(), http.service.as_str()), (CLIENT, front));
     assert_eq!(trace.roots().collect::<Vec<_>>(), [http], "all in one tree");
-    assert_eq!(trace.one("invocation.accept").service, front);
+    assert_eq!(trace.one("invocation.accept").service, api);
 
     let found = trace.all("invocation.run");
     assert_eq!(found.len(), runs, "{trace:#?}");

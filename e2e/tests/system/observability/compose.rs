@@ -167,7 +167,7 @@ fn prometheus_asks_services_of_compose_and_grafana_asks_prometheus() {
             }
         }
     }
-    assert_eq!(jobs.into_iter().collect::<Vec<_>>(), ["api", "dispatcher"]);
+    assert_eq!(jobs.into_iter().collect::<Vec<_>>(), ["api", "dispatcher", "gateway"]);
     let sources = yaml("deploy/grafana/provisioning/datasources/prometheus.yaml");
     assert_eq!(sources["datasources"][0]["url"], "http://prometheus:9090");
     assert!(yaml("deploy/grafana/provisioning/dashboards/eventflow.yaml")["providers"][0].is_object());
