@@ -133,7 +133,8 @@ impl Service for ApiService {
         admin(&config.admin_listen, metrics.clone(), handle).await?;
         let ApiConfig { postgres, nats, blobs, auth, registry, kubernetes, peers, unguarded, .. } = config;
         let in_cluster = Runtimes::in_cluster(&config.runtimes) || !peers.dispatchers_service.is_empty();
-        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
+        let sections =
+            Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
         let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let app = app(config, &adapters, handle)?;

@@ -132,7 +132,8 @@ impl Service for DispatcherService {
         admin(&config.admin_listen, metrics.clone(), handle).await?;
         let DispatcherConfig { postgres, nats, blobs, auth, registry, kubernetes, unguarded, .. } = config;
         let in_cluster = Runtimes::in_cluster(&config.runtimes);
-        let sections = Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
+        let sections =
+            Sections { postgres, nats, blobs, auth, registry, kubernetes, in_cluster, unguarded: *unguarded };
         let adapters = Adapters::open(sections, Self::NAME, handle).await?;
         adapters::show(&adapters.bus, &metrics);
         let dispatcher = dispatcher(config, &adapters, metrics, handle).await?;

@@ -1,8 +1,8 @@
 //! Several apis, dispatchers and a gateway are one system: what one replica does, the others know.
 
-use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_cluster;
+use eventflow_e2e::support::{echo, shell, shell_with};
 use eventflow_e2e::wait::{SOON, until};
 use eventflow_e2e::{Rest, Server};
 use futures::StreamExt as _;

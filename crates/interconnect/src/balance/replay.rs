@@ -111,6 +111,7 @@ impl hyper::body::Body for Attempt {
 mod tests {
     use super::*;
     use futures::stream;
+    use http_body::Body as _;
     use http_body_util::{BodyExt as _, StreamBody};
 
     fn replay(pieces: Vec<&'static [u8]>) -> Replay {
