@@ -111,8 +111,8 @@ impl hyper::body::Body for Attempt {
 mod tests {
     use super::*;
     use futures::stream;
-    use http_body::Body as _;
     use http_body_util::{BodyExt as _, StreamBody};
+    use hyper::body::Body as _;
 
     fn replay(pieces: Vec<&'static [u8]>) -> Replay {
         let frames = pieces.into_iter().map(|piece| Ok::<_, Status>(Frame::data(Bytes::from_static(piece))));
