@@ -36,7 +36,7 @@ setup: ## install what the other verbs need
 examples: ## build the example functions
 	@scripts/setup.sh run && scripts/examples.sh
 
-test: ## run every tier of tests; the last line counts them
+test: ## run the tiers of tests but chaos and kube; the last line counts them
 	@scripts/test.sh
 
 chaos: ## do harm of all kinds for an hour under load, and count what was lost

@@ -1,7 +1,5 @@
 //! Embeds the UI anew when it was built anew. Makes nothing.
 
-#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // A debug build embeds nothing.

@@ -381,7 +381,7 @@ impl Check<'_> {
             match self.records.get(ended.id.as_str()) {
                 Some(record) if record.whole_end() == ended.end => {}
                 Some(record) => {
-                    self.wrong.push(format!("{} had ended as {:?}: {record:?}", ended.id, ended.end))
+                    self.wrong.push(format!("{} had ended as {:?}: {record:?}", ended.id, ended.end));
                 }
                 None => self.wrong.push(format!("LOST: {} had ended and has no record", ended.id)),
             }

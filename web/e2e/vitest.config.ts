@@ -12,5 +12,7 @@ export default defineConfig({
         fileParallelism: false,
         testTimeout: 90_000,
         hookTimeout: 120_000,
+        // A second is too short where the machine does other things beside.
+        expect: { poll: { timeout: 10_000 } },
     },
 });

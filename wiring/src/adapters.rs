@@ -63,9 +63,10 @@ impl Adapters {
         let store = store(of.postgres, of.unguarded).await?;
         let bus = bus(of.nats, service).await?;
         let blobs = blobs(of.blobs, of.postgres, of.unguarded).await?;
-        let cluster = match of.in_cluster || of.registry.is_kubernetes() {
-            true => Some(Cluster::open(of.kubernetes, handle).await?),
-            false => None,
+        let cluster = if of.in_cluster || of.registry.is_kubernetes() {
+            Some(Cluster::open(of.kubernetes, handle).await?)
+        } else {
+            None
         };
         let registry = match &cluster {
             Some(cluster) if of.registry.is_kubernetes() => cluster.registry(&store, &clock, handle).await,

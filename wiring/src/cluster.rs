@@ -87,9 +87,10 @@ impl Cluster {
     /// Reaches for the API server only from the tasks that it starts.
     pub async fn open(section: &Kubernetes, handle: &Handle) -> Result<Self, StartError> {
         let endpoints = Endpoints::open(section).await?;
-        let chosen = match section.namespaces.is_empty() {
-            true => Chosen::Enabled,
-            false => Chosen::Listed(section.namespaces.iter().cloned().collect()),
+        let chosen = if section.namespaces.is_empty() {
+            Chosen::Enabled
+        } else {
+            Chosen::Listed(section.namespaces.iter().cloned().collect())
         };
         let (namespaces, following) = Namespaces::follow(endpoints.client.clone(), chosen);
         follow(handle, "namespaces", following);

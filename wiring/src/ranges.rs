@@ -87,7 +87,8 @@ impl Section for Ui {
     fn check(&self, problems: &mut Problems) {
         let link = &self.trace_link;
         let is_url = link.starts_with("http://") || link.starts_with("https://");
-        if !link.is_empty() && !(is_url && link.contains("{trace_id}")) {
+        let is_template = is_url && link.contains("{trace_id}");
+        if !link.is_empty() && !is_template {
             let rule = "must be a URL such as \"https://jaeger.example/trace/{trace_id}\"";
             problems.push("ui.trace_link", format!("{rule}, is {link:?}"));
         }

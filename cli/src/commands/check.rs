@@ -52,6 +52,7 @@ fn of_declaration(document: &Document) -> Vec<Violation> {
 }
 
 /// The same code that the webhook and the operator run.
+#[expect(clippy::indexing_slicing, reason = "a JSON value is null where there is nothing")]
 fn of_cluster(document: &Document) -> Vec<Violation> {
     let mut raw = document.raw.clone();
     if raw["metadata"]["namespace"].is_null() {
@@ -72,6 +73,7 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
+    #[expect(clippy::unwrap_in_result, reason = "the result is what is tested; the rest is the test's own")]
     fn checked(dry_run: DryRun, spec: &str) -> Result<(), String> {
         let folder = tempfile::tempdir().expect("a folder");
         let file: PathBuf = folder.path().join("f.yaml");

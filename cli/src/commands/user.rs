@@ -32,6 +32,7 @@ fn entry(args: &User, hash: &str) -> String {
 mod tests {
     use super::*;
     use crate::args::UserRole;
+    use eventflow_domain::access::Role;
 
     #[test]
     fn an_entry_is_what_the_services_read() {
@@ -55,7 +56,6 @@ mod tests {
                 (user.name.as_str(), user.grants.iter().map(of).collect::<Vec<_>>())
             })
             .collect();
-        use eventflow_domain::access::Role;
         let invoker = |namespace: &str| (Some(namespace.to_owned()), Role::Invoker);
         let expected =
             [("ada \"l\"", vec![(None, Role::Admin)]), ("bob", vec![invoker("media"), invoker("web")])];

@@ -181,7 +181,7 @@ async fn follow<K>(
                 }
             }
             Some((namespace, event)) = watches.next() => {
-                let event = event.map(|event| event.modify(|object| prune(object)));
+                let event = event.map(|event| event.modify(prune));
                 inner.take(&namespace, event, listing.entry(namespace.clone()).or_default());
             }
         }

@@ -100,7 +100,7 @@ async fn take(api: &Api<Lease>, config: &LeaseConfig, seen: &mut Seen) -> Result
             ..ObjectMeta::default()
         };
         let spec = spec(config, None, Timestamp::now());
-        let made = api.create(&params, &Lease { metadata, spec: Some(spec), ..Lease::default() }).await;
+        let made = api.create(&params, &Lease { metadata, spec: Some(spec) }).await;
         return ours(made.map(drop));
     };
     let before = lease.spec.take();

@@ -153,12 +153,11 @@ impl Inner {
         }
         let here = self.index.get_by_uid(uid);
         let here = here.and_then(|function| self.revisions_of(&function.key, uid).remove(&number));
-        let version = match here {
-            Some(version) => version,
-            None => {
-                let kept = self.store.version_get(uid, number).await?;
-                Arc::new(kept.ok_or_else(|| version_not_found(uid, number))?)
-            }
+        let version = if let Some(version) = here {
+            version
+        } else {
+            let kept = self.store.version_get(uid, number).await?;
+            Arc::new(kept.ok_or_else(|| version_not_found(uid, number))?)
         };
         self.versions.insert(Arc::clone(&version));
         Ok(version)

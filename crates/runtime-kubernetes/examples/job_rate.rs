@@ -74,7 +74,10 @@ async fn main() {
         ratios.push(rate(ours) / rate(bare));
     }
     ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.2} of {count} Jobs in {rounds} rounds", ratios[ratios.len() / 2]);
+    println!(
+        "median ratio {:.2} of {count} Jobs in {rounds} rounds",
+        ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+    );
 }
 
 fn version() -> Arc<FunctionVersion> {

@@ -1,12 +1,18 @@
 //! `make chaos`: see docs/testing.md.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a runner of tests, with a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a runner of tests, with a terminal"
+)]
 
 use eventflow_e2e::chaos::{self, Plan, Size};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::process::Command;
+use tokio::time::Instant;
 
 const USAGE: &str = "\
 usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N] [--clients N] [--at-once N]

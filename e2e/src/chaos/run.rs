@@ -203,7 +203,8 @@ impl Storm {
         self.harms.note(step, (from, self.clients.begun.elapsed()), (wall_from, wall() + AFTERMATH));
         wrong.extend(books(ground).await);
         self.watch.look(&self.clients, &self.load.accepted()).await;
-        let healing = healed.map_or("NOT HEALED".to_owned(), |healed| format!("healed in {healed:.1?}"));
+        let healing =
+            healed.map_or_else(|| "NOT HEALED".to_owned(), |healed| format!("healed in {healed:.1?}"));
         say(&format!(
             "  {}{} for {lasted:.1?}, {healing}",
             step.fault,

@@ -49,7 +49,10 @@ impl Stalls {
     /// How much of the time since then.
     pub(super) fn since(&self, moment: Duration) -> Duration {
         let seen = self.seen.lock().unwrap();
-        seen.iter().filter(|stall| stall.to > moment).map(|stall| stall.to - stall.from.max(moment)).sum()
+        seen.iter()
+            .filter(|stall| stall.to > moment)
+            .map(|stall| stall.to.checked_sub(stall.from.max(moment)).unwrap())
+            .sum()
     }
 }
 

@@ -15,6 +15,12 @@ pub const GONE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Mark(String);
 
+impl Default for Mark {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Mark {
     pub fn new() -> Self {
         Self(format!("{}-{:016x}", std::process::id(), rand::random::<u64>()))

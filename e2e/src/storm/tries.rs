@@ -188,9 +188,8 @@ impl Clients {
     /// Asks for the end of a call. An answer says how it stands; later = it has ended before.
     pub async fn cancel(&self, id: &str) -> Told {
         let asked = self.rest().request("POST", &format!("/v1/invocations/{id}:cancel")).try_send();
-        let reply = match timeout(self.patience.unwrap_or(LONGEST), asked).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_)) | Err(_) => return Told::Broken,
+        let Ok(Ok(reply)) = timeout(self.patience.unwrap_or(LONGEST), asked).await else {
+            return Told::Broken;
         };
         match reply.status {
             200 if reply.json()["state"] == "CANCELLED" => {

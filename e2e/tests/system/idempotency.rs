@@ -36,7 +36,7 @@ async fn race(clients: &Clients, number: usize) -> Request {
     let call = Try { function: PAYS.name, payload: format!("key-{number}"), way, keyed: true };
     let ask = async |client: usize| {
         loop {
-            match clients.send(&call, client % 2 == 0).await {
+            match clients.send(&call, client.is_multiple_of(2)).await {
                 Told::Answer(answer) => return answer,
                 Told::Later | Told::Broken => sleep(Duration::from_millis(20)).await,
                 Told::Surprise(what) => panic!("{what}"),

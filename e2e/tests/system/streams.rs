@@ -185,7 +185,8 @@ async fn a_watch_of_functions_begins_with_all_tells_changes_and_resumes() {
 async fn a_watch_of_calls_tells_each_state_until_the_end() {
     let server = Server::start().await;
     let rest = server.rest().await;
-    rest.apply(&echo("a")).await;
+    // Long enough to be seen running: states that follow each other at once are told as one.
+    rest.apply(&shell("a", "sleep 1")).await;
     rest.apply(&echo("other")).await;
     let before = rest.invoke("a", "").await.header("eventflow-invocation-id").to_owned();
     rest.ended(&before).await;

@@ -221,10 +221,8 @@ async fn try_run(core: &Core, work: &Work) -> Result<Outcome, Failure> {
     let code = core.codes.resolve(core, invocation.function_uid, invocation.version).await?;
     let runtime = runtime_of(core, &code)?;
     // Held until the run has ended: the payload is in memory that long.
-    let (payload, _room) = match work.adopted {
-        true => (Content::default(), None),
-        false => inputs::payload(core, work).await?,
-    };
+    let (payload, _room) =
+        if work.adopted { (Content::default(), None) } else { inputs::payload(core, work).await? };
     let spec = &code.version.spec;
     let (mode, longest) = (spec.mode, spec.start_deadline + spec.timeout + core.config.backstop);
     let env = inputs::env(core, &code, runtime.resolves_env()).await?;

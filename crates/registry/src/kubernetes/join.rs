@@ -78,7 +78,9 @@ impl Inner {
                 self.hide(&shown.key);
             }
         }
-        keys.iter().for_each(|key| self.join(key));
+        for key in &keys {
+            self.join(key);
+        }
     }
 
     /// As it is to be shown, and whether its code waits for its number.

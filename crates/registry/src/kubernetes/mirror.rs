@@ -67,7 +67,7 @@ async fn stored(inner: &Inner) -> HashMap<FunctionKey, Kept> {
                     .collect();
             }
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "cannot read the functions of the record, trying again")
+                tracing::warn!(error = %Chain(&error), "cannot read the functions of the record, trying again");
             }
         }
         tokio::time::sleep(AGAIN).await;

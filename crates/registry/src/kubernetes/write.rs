@@ -85,7 +85,7 @@ impl Inner {
         object.metadata.managed_fields = None;
         object.annotations_mut().insert(names::APPLIED_BY.to_owned(), apply.by.to_string());
         let written = api.replace(apply.key.name.as_str(), &params(apply.dry_run), &object).await;
-        self.planned("change the function", written, false)
+        Self::planned("change the function", written, false)
     }
 
     async fn create(&self, apply: &Apply, spec: &crd::FunctionSpec) -> Result<Planned> {
@@ -97,11 +97,10 @@ impl Inner {
             object.annotations_mut().insert(names::LAST_VERSION.to_owned(), last.to_string());
         }
         let written = self.api(&apply.key).create(&params(apply.dry_run), &object).await;
-        self.planned("create the function", written, true)
+        Self::planned("create the function", written, true)
     }
 
     fn planned(
-        &self,
         doing: &str,
         written: std::result::Result<crd::Function, kube::Error>,
         created: bool,

@@ -24,7 +24,7 @@ pub(super) async fn wake(client: Client, pool: Arc<Pool>, key: FunctionKey) -> F
             Ok(Ok(true)) => tracing::info!(function = %key, "started the first copy"),
             Ok(Ok(false)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(function = %key, %error, "cannot start the first copy, trying again")
+                tracing::warn!(function = %key, %error, "cannot start the first copy, trying again");
             }
             Err(_) => tracing::warn!(function = %key, "the API server does not answer in time"),
         }

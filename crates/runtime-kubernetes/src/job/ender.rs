@@ -119,15 +119,14 @@ async fn end(client: &Client, job: &Doomed) {
 
 /// Whether nothing is left to be done.
 async fn try_end(api: &Api<Job>, job: &Doomed) -> Result<bool, kube::Error> {
-    let uid = match &job.uid {
-        Some(uid) => uid.clone(),
-        None => {
-            let Some(found) = api.get_opt(&job.name).await? else { return Ok(false) };
-            if !super::object::is_of(&found, job.invocation) {
-                return Ok(true);
-            }
-            found.uid().unwrap_or_default()
+    let uid = if let Some(uid) = &job.uid {
+        uid.clone()
+    } else {
+        let Some(found) = api.get_opt(&job.name).await? else { return Ok(false) };
+        if !super::object::is_of(&found, job.invocation) {
+            return Ok(true);
         }
+        found.uid().unwrap_or_default()
     };
     let same = Preconditions { uid: Some(uid), ..Preconditions::default() };
     match api.delete(&job.name, &DeleteParams::background().preconditions(same)).await {

@@ -79,6 +79,7 @@ pub(crate) fn of_message(message: &str) -> Result<Option<Content>, Failure> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
     fn reason(exit: Exit) -> Option<Reason> {
         failure(&exit).map(|failure| failure.reason)
     }

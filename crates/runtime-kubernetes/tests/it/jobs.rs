@@ -147,7 +147,7 @@ async fn the_timeout_counts_from_the_start_of_the_container_and_ends_the_job() {
     let (run, _) = world.start(call);
     let pod = world.pod().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     world.says(&pod, running()).await;
     let ran = run.await.expect("ended");
     let failure = ran.failure.expect("a failure");

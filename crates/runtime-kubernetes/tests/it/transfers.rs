@@ -28,8 +28,9 @@ struct World {
 async fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(SystemClock::new());
-    let store =
-        SqliteStore::open(&folder.path().join("store"), clock, Default::default()).await.expect("a store");
+    let store = SqliteStore::open(&folder.path().join("store"), clock, eventflow_store::Options::default())
+        .await
+        .expect("a store");
     let blobs = FolderBlobs::open(folder.path().join("blobs")).await.expect("blobs");
     let transfer = Transfer {
         store: Arc::new(store) as Arc<dyn Store>,

@@ -88,6 +88,7 @@ impl World {
         Self::at(&server.kubeconfig(), KubernetesConfig::default()).await
     }
 
+    #[expect(clippy::used_underscore_binding, reason = "kept only to be dropped")]
     pub(crate) async fn at(kubeconfig: &Path, config: KubernetesConfig) -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let client = connect(Some(kubeconfig)).await.expect("a client");
@@ -251,6 +252,7 @@ pub(crate) fn agent(url: &str) -> KubernetesConfig {
 }
 
 /// A container status of the function's container.
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
 pub(crate) fn container(state: serde_json::Value) -> serde_json::Value {
     json!([{"name": "function", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
 }

@@ -18,7 +18,8 @@ use kube::{Api, ResourceExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[expect(clippy::disallowed_methods, reason = "whoever starts the node says where it is")]
 fn variable(name: &str) -> Option<String> {
@@ -137,15 +138,16 @@ async fn twenty_mebibytes_go_in_and_come_out() {
     let Some(kubeconfig) = kubeconfig() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(SystemClock::new());
-    let store =
-        SqliteStore::open(&folder.path().join("store"), clock, Default::default()).await.expect("a store");
+    let store = SqliteStore::open(&folder.path().join("store"), clock, eventflow_store::Options::default())
+        .await
+        .expect("a store");
     let store: Arc<dyn Store> = Arc::new(store);
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let client = eventflow_kubernetes::connect(Some(&kubeconfig)).await.expect("a client");
     let nodes = Api::<Node>::all(client).list(&ListParams::default()).await.expect("nodes").items;
     let addresses =
-        nodes.into_iter().flat_map(|node| node.status.and_then(|status| status.addresses)).flatten();
+        nodes.into_iter().filter_map(|node| node.status.and_then(|status| status.addresses)).flatten();
     let host =
         addresses.into_iter().find(|address| address.type_ == "InternalIP").expect("an address").address;
     let mut config = agent(&format!("http://{host}:{port}"));

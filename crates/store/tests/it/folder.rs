@@ -34,11 +34,12 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(ManualClock::default());
     open(folder.path(), &clock).await.close().await;
+    let known = sql(folder.path(), "PRAGMA user_version").await.expect("a version");
     sql(folder.path(), "PRAGMA user_version = 99").await;
     let error = refused(folder.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 99, .. }), "{error}");
     assert_eq!(Error::from(error).kind(), ErrorKind::Unavailable);
-    sql(folder.path(), "PRAGMA user_version = 1").await;
+    sql(folder.path(), &format!("PRAGMA user_version = {known}")).await;
     open(folder.path(), &clock).await;
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
 fn pod(status: Value) -> Pod {
     serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).expect("a pod")
 }

@@ -168,7 +168,7 @@ pub async fn ended_calls_are_counted_in_steps_of_time(room: &Room) {
     let (callee, other) = (Callee::new("f"), Callee::new("g"));
     // To the beginning of a step.
     let into = Duration::from_micros((room.clock.now().as_micros() % 10_000_000) as u64);
-    room.clock.advance(STEP - into);
+    room.clock.advance(STEP.saturating_sub(into));
     let first = room.clock.now();
     let ran = async |callee: &Callee, verdict, run| {
         let id = room.accepted(callee).await;

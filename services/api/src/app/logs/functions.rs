@@ -96,16 +96,13 @@ impl App {
         filter: LogFilter,
         follow: bool,
     ) -> Result<LineStream> {
-        let keys = match &function {
-            Some(name) => {
-                let key = FunctionKey::new(namespace.clone(), name.clone());
-                self.function_for(caller, &key, Permission::LogsRead).await?;
-                vec![key]
-            }
-            None => {
-                caller.require(Permission::LogsRead, &namespace)?;
-                self.functions_of(&namespace)
-            }
+        let keys = if let Some(name) = &function {
+            let key = FunctionKey::new(namespace.clone(), name.clone());
+            self.function_for(caller, &key, Permission::LogsRead).await?;
+            vec![key]
+        } else {
+            caller.require(Permission::LogsRead, &namespace)?;
+            self.functions_of(&namespace)
         };
         let tail = filter.tail()?;
         filter.check()?;
