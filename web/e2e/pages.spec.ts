@@ -146,6 +146,7 @@ test("by keyboard alone one finds a function, opens it and sees where one is", a
         expect(inside).toBe(true);
         await page.keyboard.press("Tab");
     }
+    await page.getByRole("dialog").getByRole("button").first().focus();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     expect(await remove.evaluate((element) => element === document.activeElement)).toBe(true);

@@ -1,5 +1,5 @@
 import { X } from "lucide-react";
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 
 import { IconButton } from "./Button";
 
@@ -9,7 +9,8 @@ type DialogProps = { title: string; onClose: () => void; children: ReactNode; wi
 export function Dialog({ title, onClose, children, wide = false }: DialogProps) {
     const ref = useRef<HTMLDialogElement>(null);
     const titleId = useId();
-    useEffect(() => {
+    // Before it leaves the page: closed later, it could not give the focus back.
+    useLayoutEffect(() => {
         const dialog = ref.current;
         if (!dialog?.open) dialog?.showModal();
         return () => dialog?.close();
