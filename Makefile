@@ -74,7 +74,7 @@ gen: ## generate what is committed from proto/
 
 # Both in one build: built apart, they would have different features, and all they share would be built twice.
 bench: ## measure side by side with what EventFlow is built on (ARGS=--quick: three minutes)
-	@scripts/setup.sh bench && cargo build --release --locked --package eventflow-cli --package eventflow-bench && \
+	@scripts/setup.sh bench && cargo build --release --locked --package eventflow-cli --package eventflow-wiring --package eventflow-bench && \
 		"$${CARGO_TARGET_DIR:-target}"/release/eventflow-bench $(ARGS)
 
 clean: ## remove what was built, but no data and no tools

@@ -11,7 +11,8 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only subjects whose name holds this: rest-accept, grpc-accept, wasm, sync-lean, sync-component, restart, start,
-    /// memory. May be given more than once.
+    /// memory, durable, end-to-end, services-rest, services-grpc, services-end, services-drain. May be given more than
+    /// once.
     #[arg(long)]
     pub(crate) only: Vec<String>,
     /// Write every single figure to this file.
@@ -39,9 +40,12 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Peer {
         kind: Peer,
-        /// Where a peer that stores keeps its data.
+        /// Where a peer that stores keeps its data: a folder for SQLite.
         #[arg(long)]
         data: Option<PathBuf>,
+        /// Or a PostgreSQL database, new and empty.
+        #[arg(long)]
+        postgres: Option<String>,
     },
 }
 

@@ -42,7 +42,11 @@ pub(crate) struct EventFlow {
 
 impl EventFlow {
     pub(crate) async fn start(binary: &Path, data: &TempDir) -> Result<Self> {
-        let process = spawn(binary, data).await?;
+        Self::log_in(spawn(binary, data).await?).await
+    }
+
+    /// Of a server that is ready.
+    pub(crate) async fn log_in(process: Process) -> Result<Self> {
         let login = json!({"username": "admin", "password": "admin"});
         let answer = send(&process.address, &post_json("/auth/token", &login), None).await?;
         let token = answer.get("token").and_then(Value::as_str).context("no token in the answer")?.to_owned();
@@ -64,6 +68,7 @@ impl EventFlow {
     pub(crate) async fn apply(&self, name: &str, image: &str, mode: &str) -> Result<()> {
         let function = json!({
             "name": name, "runtime": "wasm", "image": image, "mode": mode, "queue": {"max": 1_000_000},
+            "concurrency": 256,
         });
         let request = post_json("/v1/functions", &function);
         send(self.address(), &request, Some(&self.token)).await.map(drop)

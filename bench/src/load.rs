@@ -2,9 +2,13 @@
 
 mod grpc;
 mod http;
+mod jetstream;
+mod result;
 
 pub(crate) use grpc::GrpcCaller;
 pub(crate) use http::{HttpCaller, Request};
+pub(crate) use jetstream::{PublishCaller, Raw};
+pub(crate) use result::ResultCaller;
 
 use anyhow::{Context as _, Result};
 use std::time::Duration;

@@ -17,6 +17,7 @@ mod peers;
 mod plan;
 mod process;
 mod report;
+mod services;
 mod stats;
 mod subjects;
 
@@ -33,9 +34,9 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     match &cli.command {
         // A peer has the executor that EventFlow has.
-        Some(Command::Peer { kind, data }) => {
+        Some(Command::Peer { kind, data, postgres }) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(peers::serve(*kind, data.as_deref()))
+            runtime.block_on(peers::serve(*kind, data.as_deref(), postgres.as_deref()))
         }
         // The load has one thread, so that it takes from both sides alike and never more than one core.
         None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(&cli)),

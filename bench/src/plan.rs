@@ -16,6 +16,10 @@ pub(crate) struct Plan {
     pub(crate) starts: usize,
     /// Between the end of the load and the look at the memory.
     pub(crate) rest: Duration,
+    /// How often a full queue is worked off.
+    pub(crate) drains: usize,
+    /// Calls that are queued each time.
+    pub(crate) queued: usize,
 }
 
 impl Plan {
@@ -27,6 +31,8 @@ impl Plan {
             warm_up: Duration::from_secs(3),
             starts: 15,
             rest: Duration::from_secs(60),
+            drains: 3,
+            queued: 100_000,
         }
     }
 
@@ -38,17 +44,19 @@ impl Plan {
             warm_up: Duration::from_millis(500),
             starts: 7,
             rest: Duration::from_secs(10),
+            drains: 3,
+            queued: 20_000,
         }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, pairs, round, warm_up, starts, rest } = self;
+        let Self { name, pairs, round, warm_up, starts, rest, drains, queued } = self;
         write!(
             f,
             "{name} mode: {pairs} A/B pairs of {round:?} a side after {warm_up:?} of warm-up; {starts} starts; memory \
-             after {rest:?} of rest"
+             after {rest:?} of rest; {drains} queues of {queued}"
         )
     }
 }

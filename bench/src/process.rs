@@ -103,6 +103,13 @@ pub(crate) async fn peer(kind: &str, data: Option<&Path>) -> Result<Process> {
     Process::start(command, false).await
 }
 
+/// The same, over a PostgreSQL database.
+pub(crate) async fn peer_on_postgres(kind: &str, url: &str) -> Result<Process> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["peer", kind, "--postgres", url]);
+    Process::start(command, false).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

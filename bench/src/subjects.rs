@@ -1,7 +1,10 @@
 //! What is measured. Each subject stands alone: `--only` picks by name.
 
 mod accept;
+mod durable;
+mod end_to_end;
 mod memory;
+mod services;
 mod start;
 mod sync;
 mod wasm;
@@ -12,12 +15,27 @@ use crate::plan::Plan;
 use crate::report::Report;
 use anyhow::Result;
 
+const NAMES: [&str; 14] = [
+    "rest-accept",
+    "grpc-accept",
+    "wasm",
+    "sync-lean",
+    "sync-component",
+    "restart",
+    "start",
+    "memory",
+    "durable",
+    "end-to-end",
+    "services-rest",
+    "services-grpc",
+    "services-end",
+    "services-drain",
+];
+
 /// One that fails is told, and the others go on.
 pub(crate) async fn run(cli: &Cli, plan: &Plan, report: &mut Report) -> Result<()> {
     let binary = binary(cli.eventflow.as_deref())?;
-    for name in
-        ["rest-accept", "grpc-accept", "wasm", "sync-lean", "sync-component", "restart", "start", "memory"]
-    {
+    for name in NAMES {
         if !cli.wants(name) {
             continue;
         }
@@ -29,7 +47,13 @@ pub(crate) async fn run(cli: &Cli, plan: &Plan, report: &mut Report) -> Result<(
             "sync-component" => sync::component(&binary, cli, plan, report).await,
             "restart" => start::restart(&binary, plan, report).await,
             "start" => start::hundred(&binary, plan, report).await,
-            _ => memory::measure(&binary, plan, report).await,
+            "memory" => memory::measure(&binary, plan, report).await,
+            "durable" => durable::measure(&binary, plan, report).await,
+            "end-to-end" => end_to_end::local(&binary, plan, report).await,
+            "services-rest" => services::rest(&binary, plan, report).await,
+            "services-grpc" => services::grpc(&binary, plan, report).await,
+            "services-end" => services::end_to_end(&binary, plan, report).await,
+            _ => services::drain(&binary, plan, report).await,
         };
         if let Err(error) = measured {
             report.failed(name, &format!("{error:#}"));

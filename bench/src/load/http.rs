@@ -31,7 +31,7 @@ impl Request {
         Self { token: Some(token.to_owned()), ..self }
     }
 
-    fn bytes(&self, host: &str) -> Bytes {
+    pub(super) fn bytes(&self, host: &str) -> Bytes {
         let Self { method, path, token, content_type, body } = self;
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\n");
@@ -78,12 +78,18 @@ impl HttpCaller {
 
     /// One call; its status and body.
     pub(crate) async fn exchange(&mut self) -> Result<(u16, Bytes)> {
-        let head = self.round_trip().await?;
+        let request = self.request.clone();
+        self.exchange_other(&request).await
+    }
+
+    /// Another request on the same connection.
+    pub(super) async fn exchange_other(&mut self, request: &[u8]) -> Result<(u16, Bytes)> {
+        let head = self.round_trip(request).await?;
         Ok((head.status, Bytes::copy_from_slice(self.buffer.get(head.len..).unwrap_or_default())))
     }
 
-    async fn round_trip(&mut self) -> Result<Head> {
-        self.stream.write_all(&self.request).await?;
+    async fn round_trip(&mut self, request: &[u8]) -> Result<Head> {
+        self.stream.write_all(request).await?;
         self.buffer.clear();
         let head = loop {
             if let Some(head) = Head::parse(&self.buffer)? {
@@ -107,7 +113,8 @@ impl HttpCaller {
 
 impl Caller for HttpCaller {
     async fn call(&mut self) -> Result<bool> {
-        Ok(self.round_trip().await?.status == self.expected)
+        let request = self.request.clone();
+        Ok(self.round_trip(&request).await?.status == self.expected)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::compare::{Pairs, Side};
 use crate::eventflow::{EventFlow, LEAN, PAYLOAD, invoke};
 use crate::load::{GrpcCaller, HttpCaller};
 use crate::plan::Plan;
-use crate::process::peer;
+use crate::process::{Process, peer};
 use crate::report::{Aim, Report};
 use anyhow::Result;
 use std::path::Path;
@@ -17,6 +17,23 @@ pub(super) async fn rest(binary: &Path, plan: &Plan, report: &mut Report) -> Res
     let (data, bare_data) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let ours = EventFlow::start(binary, &data).await?;
     let bare = peer("rest-accept", Some(bare_data.path())).await?;
+    rest_beside(&ours, &bare, "REST accept", plan, report).await
+}
+
+pub(super) async fn grpc(binary: &Path, plan: &Plan, report: &mut Report) -> Result<()> {
+    let (data, bare_data) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let ours = EventFlow::start(binary, &data).await?;
+    let bare = peer("grpc-accept", Some(bare_data.path())).await?;
+    grpc_beside(&ours, &bare, "gRPC accept", plan, report).await
+}
+
+pub(super) async fn rest_beside(
+    ours: &EventFlow,
+    bare: &Process,
+    subject: &str,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<()> {
     let image = ours.upload(LEAN).await?;
     for at_once in AT_ONCE {
         let name = format!("rest-{at_once}");
@@ -28,15 +45,18 @@ pub(super) async fn rest(binary: &Path, plan: &Plan, report: &mut Report) -> Res
         let callers = HttpCaller::connect_all(&bare.address, &request, 202, at_once).await?;
         let mut bare_side = Side { callers, pid: bare_pid };
         let pairs = Pairs::measure(plan, &mut our_side, &mut bare_side).await?;
-        add(report, &format!("REST accept, c={at_once}"), "bare axum + the same insert", at_once, &pairs);
+        add(report, &format!("{subject}, c={at_once}"), "bare axum + the same insert", at_once, &pairs);
     }
     Ok(())
 }
 
-pub(super) async fn grpc(binary: &Path, plan: &Plan, report: &mut Report) -> Result<()> {
-    let (data, bare_data) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let ours = EventFlow::start(binary, &data).await?;
-    let bare = peer("grpc-accept", Some(bare_data.path())).await?;
+pub(super) async fn grpc_beside(
+    ours: &EventFlow,
+    bare: &Process,
+    subject: &str,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<()> {
     let image = ours.upload(LEAN).await?;
     for at_once in AT_ONCE {
         let name = format!("grpc-{at_once}");
@@ -49,7 +69,7 @@ pub(super) async fn grpc(binary: &Path, plan: &Plan, report: &mut Report) -> Res
         let mut our_side = Side { callers: connect(ours.address().to_owned()).await?, pid: our_pid };
         let mut bare_side = Side { callers: connect(bare.address.clone()).await?, pid: bare_pid };
         let pairs = Pairs::measure(plan, &mut our_side, &mut bare_side).await?;
-        add(report, &format!("gRPC accept, c={at_once}"), "bare tonic + the same insert", at_once, &pairs);
+        add(report, &format!("{subject}, c={at_once}"), "bare tonic + the same insert", at_once, &pairs);
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ pub struct Options {
     pub parent: Option<PathBuf>,
     /// User and password; absent: everybody may connect.
     pub user: Option<(String, String)>,
+    /// Every message is on the disk before it is confirmed; else every two minutes.
+    pub sync_always: bool,
 }
 
 /// One server on a loopback port of its own. Its folder goes with it, however the test process ends.
@@ -142,12 +144,13 @@ fn new_folder(options: &Options) -> PathBuf {
 
 fn launch(folder: &Path, port: u16, options: &Options) -> Guarded {
     let max_file = options.max_file.map(|bytes| format!(", max_file: {bytes}")).unwrap_or_default();
+    let sync = if options.sync_always { ", sync_interval: always" } else { "" };
     let user = options
         .user
         .as_ref()
         .map(|(user, password)| format!("authorization {{ user: {user:?}, password: {password:?} }}\n"));
     let config = format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\"{max_file} }}\n{}",
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\"{max_file}{sync} }}\n{}",
         folder.join("store").display(),
         user.unwrap_or_default(),
     );
