@@ -1,5 +1,7 @@
 //! Serves a router on a listener: HTTP/1.1 and HTTP/2 (h2c) on the same port, within bounds, until told to stop.
 
+pub(crate) mod linger;
+
 use crate::context::ClientAddress;
 use axum::Router;
 use axum::body::Body;
@@ -9,6 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use linger::{Linger, Lingering};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -148,8 +151,11 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "failed to set TCP_NODELAY");
     }
+    let linger = Linger::default();
+    let stream = Lingering::new(stream, linger.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ClientAddress(peer));
+        request.extensions_mut().insert(linger.clone());
         let router = router.clone();
         async move {
             Ok::<_, Infallible>(

@@ -4,6 +4,7 @@ use super::{guard, span};
 use crate::config::GatewayConfig;
 use crate::context::{Context, REQUEST_ID, RouteLabel};
 use crate::problem::Problem;
+use crate::server::linger::Linger;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -45,6 +46,7 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     let context = Context::read(&parts.headers, &parts.extensions, &span);
     let grpc = super::grpc::is_grpc(&parts.headers);
     let rest_unread = parts.version < Version::HTTP_2 && is_long(&parts.headers);
+    let linger = parts.extensions.get::<Linger>().filter(|_| rest_unread).cloned();
     let judged = outer.is_judged(&mut parts.headers);
     let refused = if judged { None } else { guard::check(&outer.config, &parts).err() };
     let mut response = if let Some(problem) = refused {
@@ -60,6 +62,8 @@ pub(crate) async fn run(outer: Outer, request: Request, next: Next) -> Response 
     finish(&mut response, &uri, &context, grpc);
     if problem && rest_unread {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // And may still be sending.
+        linger.inspect(Linger::ask);
     }
     let route = response.extensions().get::<RouteLabel>().map_or("other", |label| label.0);
     let status = response.status();

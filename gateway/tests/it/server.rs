@@ -73,6 +73,28 @@ async fn grpc_and_rest_share_a_port() {
 }
 
 #[tokio::test]
+async fn a_caller_that_sends_a_body_over_the_limit_to_its_end_still_reads_why_it_was_refused() {
+    const SIZE: usize = 32 << 20;
+    let server = server(ServerConfig::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let head = format!(
+        "POST /v1/functions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {SIZE}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // The refusal is written while most of this is still to come.
+    let body = vec![b' '; 64 << 10];
+    for sent in (0..SIZE).step_by(body.len()) {
+        stream.write_all(&body).await.unwrap_or_else(|error| panic!("broken off at byte {sent}: {error}"));
+    }
+    stream.shutdown().await.expect("shut");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the whole answer");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("TooLarge"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn logs_come_over_a_websocket_with_the_token_as_its_protocol() {
     let server = server(ServerConfig::default()).await;
     let mut request =

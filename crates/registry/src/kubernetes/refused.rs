@@ -25,5 +25,9 @@ pub(super) fn ours(refused: eventflow_crd::Refused) -> Error {
 }
 
 fn field(of_object: &str) -> String {
-    of_object.strip_prefix("spec.").or(of_object.strip_prefix("metadata.")).unwrap_or(of_object).to_owned()
+    of_object
+        .strip_prefix("spec.")
+        .or_else(|| of_object.strip_prefix("metadata."))
+        .unwrap_or(of_object)
+        .to_owned()
 }

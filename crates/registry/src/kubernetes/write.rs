@@ -147,8 +147,10 @@ impl Inner {
             if let (Some(etag), Some(declared)) = (etag, &declared) {
                 plan::expect_etag(declared, etag)?;
             }
-            let same =
-                Preconditions { uid: object.uid(), resource_version: etag.and(object.resource_version()) };
+            let same = Preconditions {
+                uid: object.uid(),
+                resource_version: etag.and_then(|_| object.resource_version()),
+            };
             let deleting = DeleteParams::background().preconditions(same);
             let before = self.index.get(key);
             // What calls name outlives the function in the record.
@@ -164,7 +166,9 @@ impl Inner {
             if let Some(uid) = crd::uid(&object.metadata) {
                 self.gone(key, uid).await;
                 let shown = before.filter(|before| before.uid == uid);
-                return shown.or(declared.map(Arc::new)).ok_or_else(|| Error::function_not_found(&key.name));
+                return shown
+                    .or_else(|| declared.map(Arc::new))
+                    .ok_or_else(|| Error::function_not_found(&key.name));
             }
         }
         Err(overtaken(key))
