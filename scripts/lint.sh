@@ -6,7 +6,7 @@ set -euo pipefail
 
 cd "$ROOT"
 cargo fmt --all --check
-cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+cargo clippy --workspace --all-targets --locked --quiet --keep-going -- -D warnings
 # `make test` has built the tasks already.
 xtask() { if [ -n "${XTASK:-}" ]; then "$XTASK" "$@"; else cargo xtask "$@"; fi; }
 xtask check

@@ -28,22 +28,22 @@ pub(crate) async fn fetch(settings: &Settings) -> Result<u64, Fault> {
         response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // Under another name until it is whole: the function never sees a part of it.
     let partial = settings.file.with_extension("part");
-    let mut file = File::create(&partial).await.map_err(final_io)?;
+    let mut file = File::create(&partial).await.map_err(|error| final_io(&error))?;
     let (mut body, mut written) = (response.into_body(), 0);
     while let Some(frame) = timely(body.frame()).await? {
         let frame = frame.map_err(|error| Fault::Later(error.to_string()))?;
         if let Ok(bytes) = frame.into_data() {
             written += bytes.len() as u64;
-            file.write_all(&bytes).await.map_err(final_io)?;
+            file.write_all(&bytes).await.map_err(|error| final_io(&error))?;
         }
     }
     if expected.is_some_and(|expected| expected != written) {
         return Err(Fault::Later("the payload broke off".to_owned()));
     }
-    file.flush().await.map_err(final_io)?;
+    file.flush().await.map_err(|error| final_io(&error))?;
     drop(file);
-    readable_by_all(&partial).map_err(final_io)?;
-    std::fs::rename(&partial, &settings.file).map_err(final_io)?;
+    readable_by_all(&partial).map_err(|error| final_io(&error))?;
+    std::fs::rename(&partial, &settings.file).map_err(|error| final_io(&error))?;
     Ok(written)
 }
 
@@ -55,8 +55,8 @@ fn readable_by_all(path: &std::path::Path) -> io::Result<()> {
 
 /// The result from its file; how many bytes.
 pub(crate) async fn upload(settings: &Settings) -> Result<u64, Fault> {
-    let file = File::open(&settings.file).await.map_err(final_io)?;
-    let size = file.metadata().await.map_err(final_io)?.len();
+    let file = File::open(&settings.file).await.map_err(|error| final_io(&error))?;
+    let size = file.metadata().await.map_err(|error| final_io(&error))?.len();
     let chunks = futures::stream::try_unfold((file, vec![0; CHUNK]), |(mut file, mut buffer)| async move {
         let count = file.read(&mut buffer).await?;
         let bytes = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
@@ -120,6 +120,6 @@ async fn timely<T>(step: impl Future<Output = T>) -> Result<T, Fault> {
 }
 
 /// A file system that refuses does not change its mind.
-fn final_io(error: io::Error) -> Fault {
+fn final_io(error: &io::Error) -> Fault {
     Fault::Final(error.to_string())
 }

@@ -21,7 +21,9 @@ impl Settings {
     }
 
     fn from(var: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let text = |name: &str| var(name).filter(|text| !text.is_empty()).ok_or(format!("{name} is not set"));
+        let text = |name: &str| {
+            var(name).filter(|text| !text.is_empty()).ok_or_else(|| format!("{name} is not set"))
+        };
         let url: Uri = text("EVENTFLOW_AGENT_URL")?
             .parse()
             .map_err(|error| format!("EVENTFLOW_AGENT_URL is no URL: {error}"))?;
