@@ -27,7 +27,9 @@ use tower::ServiceExt as _;
 pub struct ServerConfig {
     /// Connections at once; more wait in the listen queue.
     pub max_connections: usize,
-    /// For the head of a request to arrive (HTTP/1.1).
+    /// For the head of a request to arrive (HTTP/1.1), counted from the end of the answer before it. Longer than proxies
+    /// keep an idle connection (nginx, load balancers of clouds: 60 s), so that theirs is the side that lets go: else a
+    /// request on its way meets a closed door.
     pub header_timeout: Duration,
     /// Streams at once on one HTTP/2 connection.
     pub max_streams: u32,
@@ -44,7 +46,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             max_connections: 4096,
-            header_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(75),
             max_streams: 256,
             max_header_bytes: 32 << 10,
             keep_alive: Duration::from_secs(30),

@@ -2,6 +2,7 @@
 
 mod accept;
 mod arrays;
+mod at_once;
 mod attempts;
 mod configs;
 mod connect;

@@ -51,7 +51,9 @@ pub(super) fn claim(tx: &Tx) -> (i64, i64) {
 pub(super) async fn due(tx: &mut Tx, limit: u32) -> Outcome<Vec<OutboxRow>> {
     let (now, limit) = (tx.now.as_micros(), i64::from(limit));
     let hold = micros(tx.options.hold);
-    sqlx::query(TAKE).bind(tx.holder).bind(now).bind(hold).bind(limit).execute(&mut tx.conn).await?;
+    let taken =
+        sqlx::query(TAKE).bind(tx.holder).bind(now).bind(hold).bind(limit).execute(&mut tx.conn).await?;
+    tx.unchanged = taken.rows_affected() == 0;
     let rows = sqlx::query(DUE).bind(tx.holder).bind(now).bind(limit).fetch_all(&mut tx.conn).await?;
     rows.iter().map(read).collect()
 }

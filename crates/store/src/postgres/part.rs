@@ -4,9 +4,9 @@ use super::shared::fault::{Fault, Outcome};
 use super::shared::group::Done;
 use super::shared::logs::Append;
 use super::shared::order::Order;
-use super::tx::{Tx, Unit};
-use super::{accept, logs, steps};
-use eventflow_domain::ports::NewInvocation;
+use super::tx::{Ended, Tx, Unit};
+use super::{accept, at_once, logs, steps};
+use eventflow_domain::ports::{Accepted, NewInvocation};
 use futures::future::BoxFuture;
 
 /// Some of a group's work.
@@ -68,6 +68,19 @@ impl Unit for Part<'_> {
             let appended = logs::append_all(tx, self.appends).await?;
             let took = steps::take_all(tx, self.orders).await?.into_iter().map(Ok).collect();
             Ok(Done { accepted, appended, took })
+        })
+    }
+
+    fn at_once<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Option<Ended<Done>>> {
+        Box::pin(async move {
+            if self.news.len() < self.len() || !at_once::suits(self.news) {
+                return None;
+            }
+            let done = |accepted: Vec<Accepted>| Done {
+                accepted: accepted.into_iter().map(Ok).collect(),
+                ..Done::default()
+            };
+            Some(at_once::accept(tx, self.news).await?.map(done))
         })
     }
 }

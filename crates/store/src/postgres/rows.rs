@@ -11,7 +11,9 @@ use super::shared::record::{
 };
 use super::tx::Tx;
 use eventflow_domain::{Body, Failure, Invocation, InvocationId, Timestamp};
-use sqlx::postgres::PgConnection;
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
 use std::collections::{HashMap, HashSet};
 
 /// With its attempts, a row for each, in one snapshot.
@@ -38,19 +40,33 @@ const LOCK_MANY: &str = concat!(
     " FROM invocations WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 );
 
-/// With the outbox rows of those that wait. An id that is there already is left as it is, and not returned.
+/// Inserts the rows of $1 to $36 as `new`; `$room` may hold them back. An id that is there already is left as it is.
+macro_rules! insert_new {
+    ($room:literal) => {
+        concat!(
+            "new AS (INSERT INTO invocations (id, namespace, name, function_uid, version, source, caller, replay_of, ",
+            "trace, state, epoch, attempts, lost, not_before, cancel_requested, dead_letter, created_at, started_at, ",
+            "ended_at, reason, message, retry_after, http_status, logs_truncated, worker, lease_until, start, ",
+            "run_micros, payload_size, payload_type, result_size, result_type, payload_kind, payload, result_kind, ",
+            "result) SELECT u.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, ",
+            "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36) AS u",
+            $room,
+            " ON CONFLICT (id) DO NOTHING ",
+            "RETURNING id, namespace, name, function_uid, state, epoch, not_before, trace)"
+        )
+    };
+}
+
+/// With the outbox rows of those that wait. Returns the ids of those that were not there.
 const INSERT: &str = concat!(
-    "WITH new AS (INSERT INTO invocations (id, namespace, name, function_uid, version, source, caller, replay_of, ",
-    "trace, state, epoch, attempts, lost, not_before, cancel_requested, dead_letter, created_at, started_at, ended_at, ",
-    "reason, message, retry_after, http_status, logs_truncated, worker, lease_until, start, run_micros, payload_size, ",
-    "payload_type, result_size, result_type, payload_kind, payload, result_kind, result) ",
-    "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, ",
-    "$21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36) ON CONFLICT (id) DO NOTHING ",
-    "RETURNING id, namespace, name, function_uid, state, epoch, not_before, trace), ",
-    "due AS (INSERT INTO outbox (invocation, due_at, free_at, holder, namespace, name, function_uid, epoch, trace) ",
+    "WITH ",
+    insert_new!(""),
+    ", due AS (INSERT INTO outbox (invocation, due_at, free_at, holder, namespace, name, function_uid, epoch, trace) ",
     "SELECT id, not_before, greatest(not_before, $37) + $38, $39, namespace, name, function_uid, epoch, trace ",
     "FROM new WHERE state IN (0, 2)) SELECT id FROM new"
 );
+
+pub(super) use insert_new;
 
 const UPDATE: &str = "UPDATE invocations i SET state = u.state, epoch = u.epoch, attempts = u.attempts, \
     lost = u.lost, not_before = u.not_before, cancel_requested = u.cancel_requested, dead_letter = u.dead_letter, \
@@ -112,12 +128,24 @@ pub(super) async fn insert(tx: &mut Tx, records: &[Record]) -> Outcome<HashSet<I
     if records.is_empty() {
         return Ok(HashSet::new());
     }
+    let (holder, hold) = super::outbox::claim(tx);
+    let query = bind(INSERT, records).bind(tx.now.as_micros()).bind(hold).bind(holder);
+    let rows = query.fetch_all(&mut tx.conn).await?;
+    let new = rows.iter().map(|row| read_id(row.bytes(0)?)).collect::<Outcome<HashSet<_>>>()?;
+    let calls = records.iter().map(|record| &record.invocation);
+    for call in calls.filter(|call| waits(call.state()) && new.contains(&call.id)) {
+        tx.moved(call.function_uid, None, call.state());
+    }
+    Ok(new)
+}
+
+/// The columns of [`insert_new`], in the order of ids.
+pub(super) fn bind<'q>(sql: &'static str, records: &'q [Record]) -> Query<'q, Postgres, PgArguments> {
     let mut rows: Vec<&Record> = records.iter().collect();
     rows.sort_unstable_by_key(|row| row.invocation.id);
     let calls: Vec<&Invocation> = rows.iter().map(|row| &row.invocation).collect();
     let calls = calls.as_slice();
-    let (holder, hold) = super::outbox::claim(tx);
-    let query = sqlx::query(INSERT)
+    sqlx::query(sql)
         .bind(column(calls, |call| call.id.as_uuid()))
         .bind(column(calls, |call| call.function.namespace.as_str()))
         .bind(column(calls, |call| call.function.name.as_str()))
@@ -154,15 +182,6 @@ pub(super) async fn insert(tx: &mut Tx, records: &[Record]) -> Outcome<HashSet<I
         .bind(column(calls, |call| bytes(&call.payload.body)))
         .bind(column(calls, |call| kind(&call.result.body)))
         .bind(column(calls, |call| bytes(&call.result.body)))
-        .bind(tx.now.as_micros())
-        .bind(hold)
-        .bind(holder);
-    let rows = query.fetch_all(&mut tx.conn).await?;
-    let new = rows.iter().map(|row| read_id(row.bytes(0)?)).collect::<Outcome<HashSet<_>>>()?;
-    for call in calls.iter().filter(|call| waits(call.state()) && new.contains(&call.id)) {
-        tx.moved(call.function_uid, None, call.state());
-    }
-    Ok(new)
 }
 
 /// Writes what the steps changed. A record that another has changed since it was read makes all fail.

@@ -51,6 +51,8 @@ pub(super) struct Tx {
     /// This process, as a holder of outbox rows.
     pub holder: i64,
     pub seat: Seat,
+    /// It turned out that there was nothing to write: its commit then need not wait for the disk.
+    pub unchanged: bool,
     /// How many more calls of a function wait than at the start.
     moved: BTreeMap<FunctionUid, i64>,
 }
@@ -59,6 +61,11 @@ pub(super) struct Tx {
 pub(super) trait Unit: Send {
     type Done: Send;
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Outcome<Self::Done>>;
+
+    /// All of it in a single statement, where it is of a kind that can be. `None`: nothing was done.
+    fn at_once<'a>(&'a mut self, _tx: &'a mut Tx) -> BoxFuture<'a, Option<Ended<Self::Done>>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// How a transaction ended.
@@ -70,6 +77,17 @@ pub(super) enum Ended<T> {
     Broken(Fault),
     /// The connection died between `COMMIT` and its answer: ask what became of it.
     Unknown(T),
+}
+
+impl<T> Ended<T> {
+    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Ended<U> {
+        match self {
+            Self::Done(done) => Ended::Done(with(done)),
+            Self::Undone(fault, next) => Ended::Undone(fault, next),
+            Self::Broken(fault) => Ended::Broken(fault),
+            Self::Unknown(done) => Ended::Unknown(with(done)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +105,7 @@ impl Tx {
             options,
             holder,
             seat,
+            unchanged: false,
             moved: BTreeMap::new(),
         }
     }
@@ -101,31 +120,34 @@ impl Tx {
     }
 
     pub(super) async fn carry_out<U: Unit + ?Sized>(&mut self, unit: &mut U) -> Ended<U::Done> {
+        if let Some(ended) = unit.at_once(self).await {
+            return ended;
+        }
         let done = match self.run(unit).await {
             Ok(done) => done,
             Err(fault) => return self.undo(fault).await,
         };
-        match sqlx::raw_sql(AssertSqlSafe(self.commit())).execute(&mut self.conn).await {
+        let (commit, number) = if self.unchanged { ("COMMIT".to_owned(), 0) } else { (self.commit(), 1) };
+        match sqlx::raw_sql(AssertSqlSafe(commit)).execute(&mut self.conn).await {
             Ok(_) => {
-                self.seat.number += 1;
+                self.seat.number += number;
                 Ended::Done(done)
             }
-            Err(error) if is_broken(&error) => Ended::Unknown(done),
-            Err(error) => self.undo(error.into()).await,
+            Err(error) => match Fault::from(error) {
+                fault if is_broken(&fault) => Ended::Unknown(done),
+                fault => self.undo(fault).await,
+            },
         }
     }
 
     async fn run<U: Unit + ?Sized>(&mut self, unit: &mut U) -> Outcome<U::Done> {
         self.begin().await?;
-        let done = unit.run(self).await?;
-        // Last, as rows that many share are to be held for the commit alone.
-        let moved = std::mem::take(&mut self.moved);
-        places::count(self, &moved).await?;
-        Ok(done)
+        unit.run(self).await
     }
 
     async fn begin(&mut self) -> Outcome<()> {
         self.moved.clear();
+        self.unchanged = false;
         let rows = sqlx::raw_sql(BEGIN).fetch_all(&mut self.conn).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         self.now = match &self.options.time {
@@ -140,9 +162,7 @@ impl Tx {
 
     async fn undo<T>(&mut self, fault: Fault) -> Ended<T> {
         self.log_sources.clear();
-        if let Fault::Db(error) = &fault
-            && is_broken(error)
-        {
+        if is_broken(&fault) {
             return Ended::Broken(fault);
         }
         match sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await {
@@ -154,15 +174,17 @@ impl Tx {
         }
     }
 
-    /// Commits under the next number of this seat, in one crossing. One whose number is no longer the next fails: it was
+    /// Counts what moved, and commits under the next number of this seat, in one crossing. The counts come last, as rows
+    /// that many share are to be held for the commit alone. One whose number is no longer the next fails: it was
     /// given up, and must not come true late.
     ///
     /// (The server's own number of the transaction tells nothing: after a crash it is given to another one.)
     fn commit(&self) -> String {
         let Seat { id, number, .. } = self.seat;
         let (next, now) = (number + 1, self.now.as_micros());
+        let count = places::count(&self.moved, self.seat.shard);
         format!(
-            "INSERT INTO writers (id, number, at) VALUES ({id}, {next}, {now}) ON CONFLICT (id) DO UPDATE \
+            "{count}INSERT INTO writers (id, number, at) VALUES ({id}, {next}, {now}) ON CONFLICT (id) DO UPDATE \
              SET at = excluded.at, number = CASE writers.number WHEN {number} THEN {next} \
              ELSE 1 / (writers.number * 0) END; COMMIT"
         )
@@ -198,7 +220,7 @@ fn code(error: &sqlx::Error) -> Option<String> {
 }
 
 /// Another transaction stood in the way: the same again may succeed.
-fn is_conflict(fault: &Fault) -> bool {
+pub(super) fn is_conflict(fault: &Fault) -> bool {
     let Fault::Db(error) = fault else {
         return false;
     };
@@ -206,7 +228,10 @@ fn is_conflict(fault: &Fault) -> bool {
 }
 
 /// The connection is dead, the server goes down, it is a standby now, or its schema changed under a prepared statement.
-pub(super) fn is_broken(error: &sqlx::Error) -> bool {
+pub(super) fn is_broken(fault: &Fault) -> bool {
+    let Fault::Db(error) = fault else {
+        return false;
+    };
     match code(error) {
         Some(code) => {
             code.starts_with("08")
