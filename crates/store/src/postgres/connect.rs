@@ -44,9 +44,14 @@ pub(super) async fn writing(
     options: &Options,
 ) -> Result<PgConnection, OpenError> {
     // All statements of a writer find their rows by an index. A plan made while a table was empty must not stay
-    // the plan when it is full.
-    let planner =
-        [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+    // the plan when it is full. One plan for any number of rows, made once: to make it takes longer than to carry it out.
+    let planner = [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ];
     let mut conn = connect.clone().options(planner).connect().await.map_err(OpenError::Database)?;
     assert_durable(&mut conn, options).await?;
     Ok(conn)
