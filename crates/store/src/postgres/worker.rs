@@ -10,13 +10,19 @@ use eventflow_domain::error::Chain;
 use futures::future::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 /// Repetitions of a transaction that another one stood in the way of.
 const REPEATS: u32 = 8;
 /// Between two attempts to reach a server that is away.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Commands that are worth a transaction beside one that is in flight: fewer wait for it to end, for at most
+/// [`LINGER`], and become one group. So a busy store commits few large groups, and an idle one commits at once.
+const ENOUGH: usize = 32;
+const LINGER: Duration = Duration::from_millis(2);
 
 /// A command of its own transaction.
 pub(super) trait Job: Unit<Done = ()> {
@@ -78,8 +84,44 @@ impl Writer {
 
 type Commands = mpsc::Receiver<Command<Box<dyn Job>>>;
 
+/// Transactions in flight, over all writers.
+#[derive(Debug, Default)]
+struct Busy {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+impl Busy {
+    fn begin(self: &Arc<Self>) -> InFlight {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Waits until none is in flight.
+    async fn none(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.count.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+struct InFlight(Arc<Busy>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        // One writer gathers at a time. A permit that nobody waited for costs it a look.
+        self.0.ended.notify_one();
+    }
+}
+
 struct Worker {
     commands: Arc<Mutex<Commands>>,
+    busy: Arc<Busy>,
     connect: PgConnectOptions,
     options: Arc<Options>,
     holder: i64,
@@ -93,9 +135,11 @@ pub(super) fn start(connect: &PgConnectOptions, options: &Arc<Options>, holder: 
     let wait = options.deadline / 4;
     let (writer, commands) = Writer::new(options.queue, wait, Some(wait * 3));
     let commands = Arc::new(Mutex::new(commands));
+    let busy = Arc::new(Busy::default());
     for _ in 0..options.writers.max(1) {
         let worker = Worker {
             commands: Arc::clone(&commands),
+            busy: Arc::clone(&busy),
             connect: connect.clone(),
             options: Arc::clone(options),
             holder,
@@ -118,7 +162,7 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 impl Worker {
     async fn run(mut self) {
         let mut closed = None;
-        while let Some(mut group) = self.next().await {
+        while let Some((mut group, _in_flight)) = self.next().await {
             closed = group.close.take();
             group.forget_left();
             let (work, jobs, callers) = group.split();
@@ -141,16 +185,31 @@ impl Worker {
         }
     }
 
-    async fn next(&self) -> Option<Group<Box<dyn Job>>> {
+    /// What waits, as soon as it is worth a transaction.
+    async fn next(&self) -> Option<(Group<Box<dyn Job>>, InFlight)> {
         let mut commands = self.commands.lock().await;
         let mut group = Group::of(commands.recv().await?);
-        while group.size < GROUP && group.jobs.is_empty() && group.close.is_none() {
-            match commands.try_recv() {
-                Ok(command) => group.add(command),
-                Err(_) => break,
-            }
+        fill(&mut group, &mut commands);
+        if is_small(&group) {
+            let more = async {
+                let none = self.busy.none();
+                tokio::pin!(none);
+                while is_small(&group) {
+                    tokio::select! {
+                        biased;
+                        () = &mut none => break,
+                        command = commands.recv() => match command {
+                            Some(command) => group.add(command),
+                            None => break,
+                        },
+                    }
+                }
+            };
+            // One that is stuck must not hold up the others.
+            let _ = tokio::time::timeout(LINGER, more).await;
+            fill(&mut group, &mut commands);
         }
-        Some(group)
+        Some((group, self.busy.begin()))
     }
 
     async fn commit(&mut self, work: &Work, callers: Callers) {
@@ -249,6 +308,20 @@ impl Worker {
             }
         }
     }
+}
+
+fn fill(group: &mut Group<Box<dyn Job>>, commands: &mut Commands) {
+    while group.size < GROUP && group.jobs.is_empty() && group.close.is_none() {
+        match commands.try_recv() {
+            Ok(command) => group.add(command),
+            Err(_) => break,
+        }
+    }
+}
+
+/// A job is done alone, whatever else waits.
+fn is_small(group: &Group<Box<dyn Job>>) -> bool {
+    group.size < ENOUGH && group.jobs.is_empty() && group.close.is_none()
 }
 
 fn warned(fault: Fault) -> Fault {
