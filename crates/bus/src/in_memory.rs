@@ -6,7 +6,7 @@ mod topics;
 use crate::bells::Bells;
 use async_trait::async_trait;
 use eventflow_domain::ports::{Bus, Clock, Delivery, Live, Message, Topic};
-use eventflow_domain::{Error, ErrorKind, FunctionKey, Result};
+use eventflow_domain::{Error, ErrorKind, FunctionKey, Result, Timestamp};
 use futures::future::{self, Either};
 use futures::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
@@ -122,6 +122,11 @@ impl Bus for InMemoryBus {
     async fn purge(&self, function: &FunctionKey) -> Result<()> {
         self.shared.state.lock().queues.purge(function);
         Ok(())
+    }
+
+    /// Never: what it has is lost only with this process.
+    fn forgot(&self) -> BoxStream<'static, Timestamp> {
+        stream::pending().boxed()
     }
 
     fn announce(&self, live: Live) {

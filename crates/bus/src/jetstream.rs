@@ -26,6 +26,7 @@ mod live;
 mod names;
 mod probe;
 mod publish;
+mod scratch;
 mod streams;
 mod stuck;
 mod wire;
@@ -39,12 +40,14 @@ pub use streams::Drift;
 
 use self::core::{Core, Link};
 use activity::Activity;
+use async_nats::Subscriber;
 use async_nats::jetstream::context::ContextBuilder;
 use async_trait::async_trait;
 use consumers::Consumers;
 use eventflow_domain::ports::{Bus, Clock, Delivery, Live, Message, Topic};
-use eventflow_domain::{FunctionKey, Result};
-use futures::stream::BoxStream;
+use eventflow_domain::{FunctionKey, Result, Timestamp};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use held::Held;
 use names::Names;
 use parking_lot::Mutex;
@@ -93,17 +96,21 @@ impl JetStreamBus {
             consumers: Consumers::default(),
             streams: health::KnownStreams::default(),
             stuck: stuck::Stuck::default(),
+            scratch: scratch::Others::default(),
+            renewed: watch::Sender::new(None),
             outbox: live::Outbox::default(),
             health: watch::Sender::new(BusHealth::default()),
             suspect: Notify::new(),
+            told: Notify::new(),
             config,
         });
         health::start(&core).await.map_err(StartError::Streams)?;
-        let words = core.client.subscribe(core.names.active.clone()).await;
-        let words = words.map_err(|error| StartError::Streams(self::core::nothing_taken(error)))?;
+        let words = hear(&core, &core.names.active).await?;
+        let repairs = hear(&core, &core.names.renewed).await?;
 
         let mut tasks = JoinSet::new();
         tasks.spawn(activity::hear(Arc::clone(&core), words));
+        tasks.spawn(health::hear(Arc::clone(&core), repairs));
         tasks.spawn(activity::release(Arc::clone(&core)));
         tasks.spawn(activity::recount(Arc::clone(&core)));
         tasks.spawn(acks::keep(Arc::clone(&core)));
@@ -155,6 +162,11 @@ impl JetStreamBus {
     }
 }
 
+async fn hear(core: &Core, subject: &str) -> Result<Subscriber, StartError> {
+    let words = core.client.subscribe(subject.to_owned()).await;
+    words.map_err(|error| StartError::Streams(self::core::nothing_taken(error)))
+}
+
 #[async_trait]
 impl Bus for JetStreamBus {
     /// Returns when the server has confirmed all of `messages`. `Unavailable` (reason `BusFull` where the stream or
@@ -183,6 +195,17 @@ impl Bus for JetStreamBus {
     async fn depth(&self, function: &FunctionKey) -> Result<Option<u64>> {
         let subject = self.core.names.invoke(function);
         Ok(Some(depth::subjects(&self.core, subject).await?.into_values().sum()))
+    }
+
+    /// By the clock of the server.
+    fn forgot(&self) -> BoxStream<'static, Timestamp> {
+        let renewed = self.core.renewed.subscribe();
+        stream::unfold(renewed, |mut renewed| async {
+            renewed.changed().await.ok()?;
+            let made = *renewed.borrow_and_update();
+            Some((made.unwrap_or_default(), renewed))
+        })
+        .boxed()
     }
 
     async fn purge(&self, function: &FunctionKey) -> Result<()> {

@@ -10,6 +10,7 @@ use eventflow_domain::lifecycle::{Policy, State};
 use eventflow_domain::ports::QueueStats;
 use eventflow_domain::spec::{QueuePolicy, RetryPolicy};
 use eventflow_domain::{Error, FunctionKey, Result, Timestamp};
+use futures::StreamExt as _;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,10 @@ use std::time::Duration;
 const BATCH: u32 = 500;
 /// A call is published again at most so often.
 const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
+/// Between two tries to publish again what the bus has forgotten.
+const RETRY: Duration = Duration::from_secs(1);
+/// How far the clocks of bus and record may be apart; what they are more is repaired later.
+const SKEW: Duration = Duration::from_secs(1);
 /// Removals of one pass, so that a large backlog does not keep the store busy.
 const RETAIN_ROUNDS: u32 = 50;
 
@@ -76,22 +81,33 @@ async fn sweep(core: &Arc<Core>, others_dead: bool) -> Result<()> {
     Ok(())
 }
 
-/// The queues: all of them at start, where the bus may be new, then those that look forgotten.
+/// The queues: all of them at start, where the bus may be new, and whenever it says that it is; then those that look
+/// forgotten.
 pub(crate) async fn queues(core: Arc<Core>) {
-    let started_at = core.ports.clock.now();
-    let mut fresh = true;
+    let mut forgot = core.ports.bus.forgot();
+    // What was published before is to be published again.
+    let mut forgotten = Some(core.ports.clock.now());
     let mut shown = HashSet::new();
     loop {
         let mut done = Ok(());
-        if fresh {
-            done = republish(&core, None, started_at).await;
-            fresh = done.is_err();
+        if let Some(before) = forgotten {
+            done = republish_all(&core, before).await;
+            if done.is_ok() {
+                forgotten = None;
+            }
         }
         if done.is_ok() {
             done = repair(&core, &mut shown).await;
         }
-        if rest(&core, done, core.config.repair_every).await.is_none() {
-            return;
+        // What is known to be forgotten waits for nothing but the record.
+        let pause = if done.is_err() && forgotten.is_some() { RETRY } else { core.config.repair_every };
+        tokio::select! {
+            on = rest(&core, done, pause.min(core.config.repair_every)) => if on.is_none() { return },
+            Some(at) = forgot.next() => {
+                // Its clock is not ours: what it had may look a little younger than itself.
+                let before = (at + SKEW).min(core.ports.clock.now());
+                forgotten = Some(forgotten.map_or(before, |earlier| earlier.max(before)));
+            }
         }
     }
 }
@@ -99,20 +115,23 @@ pub(crate) async fn queues(core: Arc<Core>) {
 async fn repair(core: &Core, shown: &mut HashSet<FunctionKey>) -> Result<()> {
     let stats = core.ports.store.queue_stats().await?;
     show(core, &stats, shown);
-    let waiting = stats.iter().filter(|queue| queue.queued + queue.retrying > 0);
-    for queue in waiting {
-        expire(core, &queue.function).await?;
-        match core.ports.bus.depth(&queue.function).await? {
-            Some(0) => {
-                let before = core.ports.clock.now() - REPUBLISH_AFTER;
-                republish(core, Some(&queue.function), before).await?;
-            }
+    for function in waiting(&stats) {
+        expire(core, function).await?;
+        let Some(depth) = core.ports.bus.depth(function).await? else { continue };
+        // Counted after the bus: what is claimed in between has a message there, and none here.
+        let before = core.ports.clock.now() - REPUBLISH_AFTER;
+        if core.ports.store.published(function, before).await? > depth {
+            republish(core, function, before).await?;
+        } else if depth > 0 {
             // A word of the bus may have been missed.
-            Some(_) => core.slots.queued(&queue.function),
-            None => {}
+            core.slots.queued(function);
         }
     }
     Ok(())
+}
+
+fn waiting(stats: &[QueueStats]) -> impl Iterator<Item = &FunctionKey> {
+    stats.iter().filter(|queue| queue.queued + queue.retrying > 0).map(|queue| &queue.function)
 }
 
 async fn expire(core: &Core, function: &FunctionKey) -> Result<()> {
@@ -128,11 +147,20 @@ async fn expire(core: &Core, function: &FunctionKey) -> Result<()> {
     }
 }
 
-async fn republish(core: &Core, function: Option<&FunctionKey>, before: Timestamp) -> Result<()> {
+/// All that waits and was published before that time.
+async fn republish_all(core: &Core, before: Timestamp) -> Result<()> {
+    let stats = core.ports.store.queue_stats().await?;
+    for function in waiting(&stats) {
+        republish(core, function, before).await?;
+    }
+    Ok(())
+}
+
+async fn republish(core: &Core, function: &FunctionKey, before: Timestamp) -> Result<()> {
     loop {
-        let written = core.ports.store.republish(function, before, BATCH).await?;
+        let written = core.ports.store.republish(Some(function), before, BATCH).await?;
         if written > 0 {
-            tracing::info!(written, "published waiting calls again");
+            tracing::info!(%function, written, "published waiting calls again");
             core.relay.wake();
         }
         if written < u64::from(BATCH) {

@@ -56,7 +56,8 @@ pub struct Config {
 
     /// How often configuration and disk are checked; at most 30 s.
     pub check_every: Duration,
-    /// How long a stream may confirm nothing, while its server answers, before it is made anew.
+    /// How long a stream with copies may take nothing, while another one of its kind does, before it is made anew: another
+    /// server may take it over. One without copies is made anew at once.
     pub stuck_after: Duration,
     /// How often the functions with waiting messages are counted anew, in case a word of one was lost.
     pub reconcile_every: Duration,
@@ -95,12 +96,12 @@ impl Default for Config {
             max_held: 65_536,
             publish_window: 1_024,
             check_every: Duration::from_secs(15),
-            stuck_after: Duration::from_secs(60),
+            stuck_after: Duration::from_secs(30),
             reconcile_every: Duration::from_secs(10),
             start_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(5),
-            ping_interval: Duration::from_secs(5),
-            reconnect_delay: Duration::from_secs(2),
+            ping_interval: Duration::from_secs(2),
+            reconnect_delay: Duration::from_secs(1),
         }
     }
 }

@@ -8,12 +8,13 @@ use super::health::{BusHealth, KnownStreams};
 use super::held::Held;
 use super::live::Outbox;
 use super::names::Names;
+use super::scratch::Others;
 use super::stuck::Stuck;
 use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
-use eventflow_domain::{Error, Result};
+use eventflow_domain::{Error, Result, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -33,10 +34,15 @@ pub(super) struct Core {
     pub(super) consumers: Consumers,
     pub(super) streams: KnownStreams,
     pub(super) stuck: Stuck,
+    pub(super) scratch: Others,
+    /// When the stream of work was made, by the server's clock; changes when it is another one.
+    pub(super) renewed: watch::Sender<Option<Timestamp>>,
     pub(super) outbox: Outbox,
     pub(super) health: watch::Sender<BusHealth>,
     /// Asks for a check of the streams now.
     pub(super) suspect: Notify,
+    /// Somebody else has just repaired something: what is asked of the old need not be waited for.
+    pub(super) told: Notify,
 }
 
 /// What the connection says of itself.

@@ -3,11 +3,14 @@
 use super::core::{Core, offline, refused};
 use super::names::Names;
 use super::streams::{self, Drift};
-use super::{activity, connect, probe, stuck};
+use super::stuck::Probed;
+use super::{activity, connect, probe, scratch, stuck};
+use async_nats::Subscriber;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind, UpdateStreamErrorKind};
 use async_nats::jetstream::stream;
 use eventflow_domain::error::Chain;
-use eventflow_domain::{Error, Result};
+use eventflow_domain::{Error, Result, Timestamp};
+use futures::StreamExt as _;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -16,6 +19,8 @@ use std::time::Duration;
 
 /// Between two checks, however often somebody asks for one.
 const REST: Duration = Duration::from_millis(100);
+/// Between two checks of a bus that is not ready.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is wrong with the bus now, if anything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,8 +94,10 @@ fn drifted(core: &Core, drifts: &[Drift]) {
 pub(super) async fn watch(core: Arc<Core>) {
     let mut turns = core.link.watch();
     loop {
+        let fine = core.health.borrow().is_ready();
+        let pause = if fine { core.config.check_every } else { AGAIN.min(core.config.check_every) };
         tokio::select! {
-            () = tokio::time::sleep(core.config.check_every) => {}
+            () = tokio::time::sleep(pause) => {}
             () = core.suspect.notified() => {}
             changed = turns.changed() => if changed.is_err() { return },
         }
@@ -122,13 +129,14 @@ async fn check(core: &Core) -> Result<()> {
         .map_err(|error| Error::unavailable(error.to_string()))?;
     assert_streams(core).await?;
     expel_strangers(core).await?;
-    match probe::probe(core).await {
-        Ok(()) => {
-            core.stuck.clear();
-            Ok(())
+    match stuck::probe(core).await? {
+        Probed::Fine => Ok(()),
+        Probed::Hopeless => {
+            let made = rebuild(core).await;
+            scratch::release(core).await;
+            made?;
+            probe::probe(core).await
         }
-        Err(error) if stuck::is_hopeless(core, &error).await? => rebuild(core).await,
-        Err(error) => Err(error),
     }
 }
 
@@ -137,32 +145,49 @@ async fn rebuild(core: &Core) -> Result<()> {
     core.stuck.clear();
     if !assert_streams(core).await? {
         let stream = &core.names.events_stream;
-        drifted(core, &[stuck::drift(stream)]);
+        drifted(core, &[Drift::stuck(stream)]);
         let _gone: Deleted = core.api(format!("STREAM.DELETE.{stream}"), &Nothing {}).await?;
         core.streams.forget(stream);
+        if is_broken(core, &core.names.function_events_stream).await {
+            let stream = &core.names.function_events_stream;
+            let _gone: Deleted = core.api(format!("STREAM.DELETE.{stream}"), &Nothing {}).await?;
+            core.streams.forget(stream);
+        }
         assert_streams(core).await?;
-        repaired(core);
+        repaired(core).await;
     }
-    probe::probe(core).await
+    Ok(())
+}
+
+/// Whether a write to this stream failed before, as far as the server tells without one: it purges nothing then, not even
+/// a subject of which it has nothing.
+async fn is_broken(core: &Core, stream: &str) -> bool {
+    let purged = probe::purge_of(core, stream, &core.names.event_of_nobody()).await;
+    purged.is_err_and(|error| error.metadata().contains_key("code"))
 }
 
 /// Makes or repairs both streams. Whether that of work is another one than was known.
 async fn assert_streams(core: &Core) -> Result<bool> {
     let events = streams::events(&core.config, &core.names);
     let new = assert_stream(core, events).await?;
-    if new {
+    if let Some(created) = new {
         // What was delivered or counted before is of a stream that is gone.
         core.held.clear();
         core.consumers.clear();
         core.activity.clear();
+        core.renewed.send_replace(Some(created));
         activity::reconcile(core).await?;
     }
     assert_stream(core, streams::functions(&core.config, &core.names)).await?;
-    Ok(new)
+    Ok(new.is_some())
 }
 
-/// Whether it is another stream than the one that was known.
-async fn assert_stream(core: &Core, wanted: stream::Config) -> Result<bool> {
+fn timestamp(nanos: i128) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
+}
+
+/// When it was made, where it is another stream than the one that was known.
+async fn assert_stream(core: &Core, wanted: stream::Config) -> Result<Option<Timestamp>> {
     let Some(found) = core.ask(info(core, &wanted.name)).await? else {
         // At the very first start there is nothing to repair.
         let gone = core.streams.knows(&wanted.name);
@@ -171,24 +196,44 @@ async fn assert_stream(core: &Core, wanted: stream::Config) -> Result<bool> {
         }
         let info = core.ask(create(core, &wanted)).await?;
         if gone {
-            repaired(core);
+            repaired(core).await;
         }
-        return Ok(core.streams.is_new(&wanted.name, &info.created));
+        return Ok(core
+            .streams
+            .is_new(&wanted.name, &info.created)
+            .then(|| timestamp(info.created.unix_timestamp_nanos())));
     };
-    let new = core.streams.is_new(&wanted.name, &found.created);
+    let new = core
+        .streams
+        .is_new(&wanted.name, &found.created)
+        .then(|| timestamp(found.created.unix_timestamp_nanos()));
     let drifts = streams::drifts(&wanted, &found.config);
     if !drifts.is_empty() {
         drifted(core, &drifts);
         let config = streams::repaired(&wanted, &found.config);
         core.ask(update(core, config, &drifts)).await?;
-        repaired(core);
+        repaired(core).await;
     }
     Ok(new)
 }
 
-fn repaired(core: &Core) {
+/// Others are told, so that they need not find out by their own probes.
+async fn repaired(core: &Core) {
     core.counters.repairs.add(1);
     core.health.send_modify(|health| health.repairs += 1);
+    if let Err(error) = core.send(core.names.renewed.clone(), core.activity.own.clone().into()).await {
+        tracing::debug!(error = %Chain(&error), "failed to tell that the streams were repaired");
+    }
+}
+
+/// Looks as soon as others have repaired something, until the connection is closed.
+pub(super) async fn hear(core: Arc<Core>, mut words: Subscriber) {
+    while let Some(word) = words.next().await {
+        if word.payload != core.activity.own.as_bytes() {
+            core.suspect.notify_one();
+            core.told.notify_waiters();
+        }
+    }
 }
 
 async fn info(core: &Core, name: &str) -> Result<Option<stream::Info>> {
@@ -275,6 +320,6 @@ async fn expel_strangers(core: &Core) -> Result<()> {
     for name in strangers {
         let _gone: Deleted = core.api(format!("CONSUMER.DELETE.{stream}.{name}"), &Nothing {}).await?;
     }
-    repaired(core);
+    repaired(core).await;
     Ok(())
 }

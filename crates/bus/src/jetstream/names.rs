@@ -12,6 +12,11 @@ pub(super) struct Names {
     invoke: String,
     /// Where the publish probe goes: part of the stream of work, of no consumer.
     pub(super) probe: String,
+    /// The stream that tells a full disk from a stream that takes nothing any more, and its only subject.
+    pub(super) scratch_stream: String,
+    pub(super) scratch: String,
+    /// That the stream of work was made anew, told to all over core NATS.
+    pub(super) renewed: String,
     /// Who has new messages, told to all dispatchers over core NATS.
     pub(super) active: String,
     /// With the dot behind it.
@@ -28,6 +33,9 @@ impl Names {
             function_events_stream: config.function_events_stream.clone(),
             invoke: format!("{prefix}.events.invoke."),
             probe: format!("{prefix}.events.probe"),
+            scratch_stream: format!("{}_SCRATCH", config.events_stream),
+            scratch: format!("{prefix}.events.scratch"),
+            renewed: format!("{prefix}.renewed"),
             active: format!("{prefix}.active"),
             live: format!("{prefix}.live."),
             function: format!("{}.", config.function_prefix),
@@ -71,6 +79,11 @@ impl Names {
 
     pub(super) fn cloud_event(&self, what: &str, function: &FunctionKey) -> String {
         format!("{}{what}.{}.{}", self.function, function.namespace, function.name)
+    }
+
+    /// A subject of the stream of CloudEvents that none is ever sent to.
+    pub(super) fn event_of_nobody(&self) -> String {
+        format!("{}created.-.-", self.function)
     }
 
     pub(super) fn live(

@@ -20,19 +20,35 @@ struct Purged {}
 
 /// Stores a message on a subject of no consumer and takes it away again, with what others left there.
 pub(super) async fn probe(core: &Core) -> Result<()> {
+    store(core, &core.names.probe).await?;
+    clear(core).await
+}
+
+/// Stores a message on this subject.
+pub(super) async fn store(core: &Core, subject: &str) -> Result<()> {
     let store = async {
         let message = PublishMessage::build().payload(Bytes::from_static(&BODY));
-        let sent = core.jetstream.send_publish(core.names.probe.clone(), message).await;
+        let sent = core.jetstream.send_publish(subject.to_owned(), message).await;
         let sent = sent.map_err(|error| publish::failed(core, error))?;
         sent.await.map_err(|error| publish::failed(core, error))
     };
     core.online(within(core.config.request_timeout * 2, store)).await?;
+    Ok(())
+}
+
+/// Takes away what probes have stored.
+pub(super) async fn clear(core: &Core) -> Result<()> {
     purge(core, &core.names.probe).await
 }
 
 /// Takes all messages of a subject off the stream of work.
 pub(super) async fn purge(core: &Core, subject: &str) -> Result<()> {
-    let request = format!("STREAM.PURGE.{}", core.names.events_stream);
+    purge_of(core, &core.names.events_stream, subject).await
+}
+
+/// The same of any stream.
+pub(super) async fn purge_of(core: &Core, stream: &str, subject: &str) -> Result<()> {
+    let request = format!("STREAM.PURGE.{stream}");
     let _purged: Purged = core.api(request, &Purge { filter: subject }).await?;
     Ok(())
 }

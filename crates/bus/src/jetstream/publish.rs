@@ -23,7 +23,12 @@ pub(super) async fn publish(core: &Core, messages: Vec<Message>) -> Result<()> {
         .into_iter()
         .cloned()
         .collect();
-    let published = core.online(publish_all(core, messages)).await;
+    let mut renewed = core.renewed.subscribe();
+    let published = tokio::select! {
+        published = core.online(publish_all(core, messages)) => published,
+        // A stream that is gone confirms nothing.
+        Ok(()) = renewed.changed() => Err(Error::unavailable("the stream of the bus was made anew")),
+    };
     if published.is_err() {
         core.suspect.notify_one();
     }

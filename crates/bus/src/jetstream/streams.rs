@@ -61,6 +61,16 @@ impl Drift {
         }
     }
 
+    /// It is there and takes nothing.
+    pub(super) fn stuck(stream: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            field: "writes",
+            found: "refused since one failed".to_owned(),
+            wanted: "confirmed".to_owned(),
+        }
+    }
+
     pub(super) fn foreign(stream: &str, consumer: &str) -> Self {
         Self {
             stream: stream.to_owned(),

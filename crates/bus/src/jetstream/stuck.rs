@@ -1,49 +1,128 @@
 //! A stream that takes no messages any more although its server answers: after one failed write, a full disk for a
-//! moment, nats-server writes nothing to that stream until it is opened anew. Only another stream helps, and the record
-//! publishes again what waited in this one.
+//! moment, nats-server writes nothing to that stream until it is opened anew, and mostly says nothing either. Only
+//! another stream helps, and the record publishes again what waited in this one.
+//!
+//! It is told from a disk that is still full, and from a server that is only slow, by a scratch stream of the same
+//! kind. When that one takes a message sent after the probe, there is room and the server works. If the stream of work
+//! has not moved by one message meanwhile, it never will.
 
 use super::core::Core;
-use super::depth;
-use super::streams::Drift;
+use super::{probe, scratch};
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use eventflow_domain::{Error, Result};
 use parking_lot::Mutex;
+use serde::Deserialize;
 use std::error::Error as _;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-/// Failed probes in a row before anything is done.
-const PROBES: u32 = 3;
-
-/// Since when probes fail, and how many did.
+/// Since when the stream is found stuck.
 #[derive(Debug, Default)]
-pub(super) struct Stuck(Mutex<Option<(Instant, u32)>>);
+pub(super) struct Stuck(Mutex<Option<Instant>>);
 
 impl Stuck {
     pub(super) fn clear(&self) {
         *self.0.lock() = None;
     }
 
-    fn count(&self) -> (Duration, u32) {
-        let mut stuck = self.0.lock();
-        let (since, probes) = stuck.get_or_insert_with(|| (Instant::now(), 0));
-        *probes += 1;
-        (since.elapsed(), *probes)
+    fn lasted(&self) -> Duration {
+        self.0.lock().get_or_insert_with(Instant::now).elapsed()
     }
 }
 
-/// Whether, after this answer to a probe, the stream should be made anew: at once where nothing is left in it, else
-/// when it had its time.
-pub(super) async fn is_hopeless(core: &Core, error: &Error) -> Result<bool> {
-    if !writes_nothing(error) {
+/// Which stream it is, and how far it was written.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Mark {
+    created: String,
+    state: Written,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Written {
+    last_seq: u64,
+}
+
+async fn mark(core: &Core) -> Result<Mark> {
+    core.api(format!("STREAM.INFO.{}", core.names.events_stream), &serde_json::json!({})).await
+}
+
+/// What a probe of the stream of work found, where it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probed {
+    Fine,
+    /// It is to be made anew. The scratch stream is ours until then: see [`scratch::release`].
+    Hopeless,
+}
+
+/// Stores a message and takes it away again; where that fails, finds out whether it can ever succeed.
+pub(super) async fn probe(core: &Core) -> Result<Probed> {
+    let before = mark(core).await?;
+    let mut stored = Box::pin(unless_told(core, probe::store(core, &core.names.probe)));
+    let refusal = match timeout(silence(core), &mut stored).await {
+        Ok(Ok(())) => {
+            core.stuck.clear();
+            probe::clear(core).await?;
+            return Ok(Probed::Fine);
+        }
+        Ok(Err(error)) if !writes_nothing(&error) => {
+            core.stuck.clear();
+            return Err(error);
+        }
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    if is_hopeless(core, &before).await? {
+        return Ok(Probed::Hopeless);
+    }
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
+    // It may only be slow.
+    stored.await?;
+    core.stuck.clear();
+    probe::clear(core).await?;
+    Ok(Probed::Fine)
+}
+
+/// Ends as soon as somebody else has repaired something.
+async fn unless_told(core: &Core, work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        done = work => done,
+        () = core.told.notified() => Err(Error::unavailable("the streams were just repaired")),
+    }
+}
+
+/// How long a probe may go unanswered before anybody wonders.
+fn silence(core: &Core) -> Duration {
+    core.config.request_timeout * 2 / 5
+}
+
+async fn is_hopeless(core: &Core, before: &Mark) -> Result<bool> {
+    // One process at a time: what another one just made anew must not be thrown away.
+    if !scratch::take(core).await? {
+        return Ok(false);
+    }
+    let hopeless = stands_still(core, before).await;
+    if !matches!(hopeless, Ok(true)) {
+        scratch::release(core).await;
+    }
+    hopeless
+}
+
+async fn stands_still(core: &Core, before: &Mark) -> Result<bool> {
+    let room = timeout(silence(core), probe::store(core, &core.names.scratch)).await;
+    let stands_still = matches!(room, Ok(Ok(()))) && {
+        // Sent after the other stream has confirmed: this one had more than its time.
+        let again = timeout(silence(core) / 2, probe::store(core, &core.names.probe)).await;
+        !matches!(again, Ok(Ok(()))) && mark(core).await? == *before
+    };
+    if !stands_still {
         core.stuck.clear();
         return Ok(false);
     }
-    let (since, probes) = core.stuck.count();
-    // An answer also says that it is not the server that hangs.
-    let waiting: u64 = depth::subjects(core, core.names.all_invokes()).await?.into_values().sum();
-    Ok(probes >= PROBES && (waiting == 0 || since >= core.config.stuck_after))
+    // Where there are copies, another server takes over by itself, and gets the time for it.
+    Ok(core.stuck.lasted() >= core.config.stuck_after || core.config.replicas == 1)
 }
 
 /// No confirmation, or a store that fails for another reason than its own limits.
@@ -57,14 +136,5 @@ fn writes_nothing(error: &Error) -> bool {
             said.error_code() == ErrorCode::STREAM_STORE_FAILED && !said.to_string().contains("maximum")
         }
         None => error.kind() == PublishErrorKind::TimedOut,
-    }
-}
-
-pub(super) fn drift(stream: &str) -> Drift {
-    Drift {
-        stream: stream.to_owned(),
-        field: "writes",
-        found: "refused since one failed".to_owned(),
-        wanted: "confirmed".to_owned(),
     }
 }

@@ -3,6 +3,7 @@ use crate::function::FunctionKey;
 use crate::ids::{Epoch, FunctionUid, InvocationId};
 use crate::lifecycle::State;
 use crate::logs::FunctionLogLine;
+use crate::time::Timestamp;
 use crate::trace::TraceContext;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -83,6 +84,10 @@ pub trait Bus: Debug + Send + Sync {
 
     /// Messages of a function that wait or are in flight here; `None` if the bus cannot tell.
     async fn depth(&self, function: &FunctionKey) -> Result<Option<u64>>;
+
+    /// Whenever the bus lost what it had, from now on: what was published before that time is to be published again. A bus
+    /// that cannot tell says nothing.
+    fn forgot(&self) -> BoxStream<'static, Timestamp>;
 
     /// Forgets all messages of a function.
     async fn purge(&self, function: &FunctionKey) -> Result<()>;

@@ -12,6 +12,10 @@ const OLDEST: i32 = 150_000;
 /// Longest wait for a connection at start, and for another process that migrates.
 const START: Duration = Duration::from_secs(30);
 
+/// Longest attempt to connect. Packets that are lost on the way are sent again more and more seldom: after an outage a new
+/// attempt comes through sooner than one that waits.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
 /// What every connection asks of the server. A statement that waits for a lock gives up before it is given up.
 pub(super) fn parse(url: &str, options: &Options) -> Result<PgConnectOptions, OpenError> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -52,7 +56,10 @@ pub(super) async fn writing(
         ("jit", "off"),
         ("plan_cache_mode", "force_generic_plan"),
     ];
-    let mut conn = connect.clone().options(planner).connect().await.map_err(OpenError::Database)?;
+    let connect = connect.clone().options(planner);
+    let attempt = tokio::time::timeout(ATTEMPT.max(options.statement() / 2), connect.connect()).await;
+    let late = |_| OpenError::Database(sqlx::Error::PoolTimedOut);
+    let mut conn = attempt.map_err(late)?.map_err(OpenError::Database)?;
     assert_durable(&mut conn, options).await?;
     Ok(conn)
 }

@@ -54,6 +54,12 @@ impl InvocationStore for PostgresStore {
             .await
     }
 
+    async fn published(&self, function: &FunctionKey, published_before: Timestamp) -> Result<u64> {
+        let function = function.clone();
+        self.read(&self.readers, move |conn| Box::pin(outbox::published(conn, function, published_before)))
+            .await
+    }
+
     async fn claim(
         &self,
         requests: Vec<ClaimRequest>,

@@ -35,6 +35,9 @@ const AGAIN_OF: &str = "UPDATE outbox SET seq = nextval('outbox_seq'), published
     WHERE published_at < $1 AND published_at IS NOT NULL AND namespace = $6 AND name = $7 \
     ORDER BY published_at LIMIT $5 FOR UPDATE SKIP LOCKED)";
 
+const PUBLISHED: &str = "SELECT count(*) FROM outbox \
+    WHERE published_at < $1 AND published_at IS NOT NULL AND namespace = $2 AND name = $3";
+
 const PUBLISH: &str = "INSERT INTO outbox (invocation, due_at, free_at, holder, namespace, name, function_uid, epoch, \
     trace) SELECT id, due_at, greatest(due_at, $8) + $9, $10, namespace, name, uid, epoch, trace \
     FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (id, due_at, namespace, name, uid, epoch, trace) \
@@ -103,6 +106,16 @@ pub(super) async fn republish(
         query = query.bind(function.namespace.as_str()).bind(function.name.as_str());
     }
     Ok(query.execute(&mut tx.conn).await?.rows_affected())
+}
+
+pub(super) async fn published(
+    conn: &mut PgConnection,
+    function: FunctionKey,
+    before: Timestamp,
+) -> Outcome<u64> {
+    let query = sqlx::query(PUBLISHED).bind(before.as_micros());
+    let query = query.bind(function.namespace.as_str()).bind(function.name.as_str());
+    Ok(query.fetch_one(conn).await?.int(0)?.max(0) as u64)
 }
 
 /// Writes rows for calls that wait again; one that is there for the same call is replaced under a new seq.

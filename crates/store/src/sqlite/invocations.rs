@@ -68,6 +68,13 @@ impl InvocationStore for SqliteStore {
             .await
     }
 
+    async fn published(&self, function: &FunctionKey, published_before: Timestamp) -> Result<u64> {
+        let query = sqlx::query_scalar::<_, i64>(outbox::PUBLISHED).bind(published_before.as_micros());
+        let query = query.bind(function.namespace.as_str()).bind(function.name.as_str());
+        let count = query.fetch_one(&self.readers).await.map_err(Fault::from)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     async fn claim(
         &self,
         requests: Vec<ClaimRequest>,

@@ -31,6 +31,10 @@ const MISSED_OF: &str = "SELECT id, not_before FROM invocations INDEXED BY invoc
     WHERE state < 3 AND namespace = $3 AND name = $4 AND state IN (0, 2) AND last_published_at < $1 \
     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.invocation = invocations.id) LIMIT $2";
 
+pub(super) const PUBLISHED: &str = "SELECT count(*) FROM invocations INDEXED BY invocations_live \
+    WHERE state < 3 AND namespace = $2 AND name = $3 AND state IN (0, 2) AND last_published_at < $1 \
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.invocation = invocations.id)";
+
 pub(super) fn read_due(row: &SqliteRow) -> Outcome<OutboxRow> {
     let publishes: i64 = row.try_get(6)?;
     Ok(OutboxRow {

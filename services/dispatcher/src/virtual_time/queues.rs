@@ -1,5 +1,5 @@
 use super::world::World;
-use eventflow_domain::ports::InvocationStore as _;
+use eventflow_domain::ports::{Clock as _, InvocationStore as _};
 use eventflow_domain::{Reason, State};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -108,4 +108,45 @@ async fn calls_that_the_bus_forgot_come_again() {
     let waited = world.starts_of(second)[0] - purged;
     assert!(waited < s(60 + 2 * 10 + 1), "published again {waited:?} after it was lost");
     assert_eq!(world.store.queue_stats().await.expect("an answer"), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_says_that_it_forgot_comes_again_at_once() {
+    let (world, member) = World::alone(|_| ()).await;
+    let function = world.apply("wiped", |spec| spec.concurrency = Some(1)).await;
+    let first = world.call(&member, &function, "sleep 1000").await;
+    let waiting = [world.call(&member, &function, "ok").await, world.call(&member, &function, "ok").await];
+    world.until(s(1), || world.running() == 1).await;
+    tokio::time::sleep(s(2)).await;
+    world.bus.purge(&function.key).await.expect("purged");
+    let wiped = Instant::now();
+    member.hears_that_the_bus_forgot(world.clock.now());
+    for id in waiting {
+        assert_eq!(world.ended(id).await.state(), State::Succeeded);
+        assert!(world.starts_of(id)[0] - wiped < s(2));
+    }
+    assert_eq!(world.starts_of(first).len(), 1);
+}
+
+/// New calls come all the while, so that the bus is never empty.
+#[tokio::test(start_paused = true)]
+async fn calls_that_the_bus_forgot_come_again_though_others_wait() {
+    let (world, member) = World::alone(|_| ()).await;
+    let function = world.apply("busy", |spec| spec.concurrency = Some(1)).await;
+    let first = world.call(&member, &function, "sleep 100000").await;
+    world.until(s(1), || world.running() == 1).await;
+    let mut forgotten = Vec::new();
+    for _ in 0..20 {
+        forgotten.push(world.call(&member, &function, "ok").await);
+    }
+    tokio::time::sleep(s(1)).await;
+    world.bus.purge(&function.key).await.expect("purged");
+    for _ in 0..5 {
+        world.call(&member, &function, "ok").await;
+    }
+    assert_eq!(world.ended(first).await.state(), State::Succeeded);
+    for id in forgotten {
+        assert_eq!(world.ended(id).await.state(), State::Succeeded);
+        assert_eq!(world.starts_of(id).len(), 1);
+    }
 }

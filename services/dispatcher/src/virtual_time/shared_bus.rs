@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use eventflow_domain::ports::{Bus, Delivery, Live, Message, Topic};
-use eventflow_domain::{FunctionKey, Result};
-use futures::stream::BoxStream;
+use eventflow_domain::{FunctionKey, Result, Timestamp};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// What a broker waits for an ack.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -18,11 +19,17 @@ pub(super) struct SharedBus {
     broker: Arc<dyn Bus>,
     taken: Mutex<Vec<Delivery>>,
     hangs: watch::Sender<bool>,
+    forgot: broadcast::Sender<Timestamp>,
 }
 
 impl SharedBus {
     pub(super) fn new(broker: &Arc<dyn Bus>) -> Self {
-        Self { broker: Arc::clone(broker), taken: Mutex::default(), hangs: watch::Sender::new(false) }
+        Self {
+            broker: Arc::clone(broker),
+            taken: Mutex::default(),
+            hangs: watch::Sender::new(false),
+            forgot: broadcast::Sender::new(4),
+        }
     }
 
     /// From here on this member takes nothing more, and the broker waits for its acks in vain.
@@ -36,6 +43,11 @@ impl SharedBus {
 
     pub(super) fn comes_back(&self) {
         self.hangs.send_replace(false);
+    }
+
+    /// This member hears that the broker lost everything that it had before `at`.
+    pub(super) fn says_that_it_forgot(&self, at: Timestamp) {
+        self.forgot.send(at).expect("somebody listens");
     }
 
     /// Forgets the delivery; whether it was still this member's.
@@ -79,6 +91,13 @@ impl Bus for SharedBus {
 
     async fn purge(&self, function: &FunctionKey) -> Result<()> {
         self.broker.purge(function).await
+    }
+
+    fn forgot(&self) -> BoxStream<'static, Timestamp> {
+        stream::unfold(self.forgot.subscribe(), |mut forgot| async {
+            Some((forgot.recv().await.ok()?, forgot))
+        })
+        .boxed()
     }
 
     fn announce(&self, live: Live) {

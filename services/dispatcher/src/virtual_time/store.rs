@@ -149,6 +149,17 @@ impl InvocationStore for MemoryStore {
         Ok(())
     }
 
+    async fn published(&self, function: &FunctionKey, before: Timestamp) -> Result<u64> {
+        let calls = self.calls().await?;
+        let known = |kept: &&Kept| {
+            kept.waits()
+                && kept.is_published()
+                && kept.published_at < before
+                && kept.call.function == *function
+        };
+        Ok(calls.kept.values().filter(known).count() as u64)
+    }
+
     async fn republish(&self, function: Option<&FunctionKey>, before: Timestamp, limit: u32) -> Result<u64> {
         let mut calls = self.calls().await?;
         let forgotten = |kept: &Kept| {

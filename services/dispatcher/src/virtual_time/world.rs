@@ -14,7 +14,9 @@ use eventflow_domain::ports::{
 };
 use eventflow_domain::spec::FunctionSpec;
 use eventflow_domain::trace::TraceContext;
-use eventflow_domain::{ArtifactDigest, Bytes, Error, Function, Invocation, InvocationId, Result, Source};
+use eventflow_domain::{
+    ArtifactDigest, Bytes, Error, Function, Invocation, InvocationId, Result, Source, Timestamp,
+};
 use eventflow_lifecycle::{ShutdownConfig, Supervisor};
 use eventflow_registry::SqlRegistry;
 use eventflow_telemetry::Metrics;
@@ -42,6 +44,10 @@ impl Member {
     /// From here on its calls of the record fail.
     pub(super) fn cut_off(&self) {
         self.line.reach(Reach::Down);
+    }
+
+    pub(super) fn hears_that_the_bus_forgot(&self, at: Timestamp) {
+        self.bus.says_that_it_forgot(at);
     }
 
     pub(super) fn comes_back(&self) {

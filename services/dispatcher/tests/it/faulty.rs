@@ -86,6 +86,9 @@ impl InvocationStore for Faulty {
     ) -> Result<u64> {
         self.up()?.republish(function, published_before, limit).await
     }
+    async fn published(&self, function: &FunctionKey, published_before: Timestamp) -> Result<u64> {
+        self.up()?.published(function, published_before).await
+    }
     async fn claim(
         &self,
         requests: Vec<ClaimRequest>,

@@ -23,6 +23,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How soon work must go on after a server is back.
 const RESUME: Duration = Duration::from_secs(10);
+/// The same where probes are hasty.
+const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn an_absent_server_is_named_without_its_password() {
@@ -244,35 +246,86 @@ fn limit_files(server: &NatsServer, bytes: &str) {
     assert!(limit.expect("prlimit runs").success());
 }
 
-/// Once a write failed, the server writes nothing to that stream any more, room or not.
-#[tokio::test]
-async fn a_stream_whose_disk_failed_is_made_anew() {
-    let server = NatsServer::start().await;
-    let config = Config {
+/// Asks often, and is not patient.
+fn hasty(url: String) -> Config {
+    Config {
         check_every: Duration::from_millis(200),
         request_timeout: Duration::from_millis(500),
-        stuck_after: Duration::from_secs(2),
-        ..config(server.url())
-    };
-    let (bus, function) = (connect(&config).await, key("f"));
-    let mut health = bus.health();
-    limit_files(&server, "65536");
-    while bus.publish(messages(&function, 20)).await.is_ok() {
-        assert!(bus.counts().published < 10_000, "it never fails");
+        ..config(url)
     }
+}
+
+/// Once a write failed, the server writes nothing to that stream any more, room or not.
+#[tokio::test]
+async fn a_stream_whose_disk_failed_is_made_anew_as_soon_as_there_is_room_and_not_before() {
+    let server = NatsServer::start().await;
+    let (bus, function) = (connect(&hasty(server.url())).await, key("f"));
+    let (mut health, mut forgot) = (bus.health(), bus.forgot());
+    bus.publish(messages(&function, 10)).await.expect("publish");
+    limit_files(&server, "0");
+    // Each waits longer than a check takes.
+    for _ in 0..6 {
+        bus.publish(messages(&function, 20)).await.expect_err("nothing can be written");
+    }
+    assert!(!health.borrow_and_update().is_ready());
+    assert_eq!(bus.counts().repairs, 0, "another stream would not help");
+    assert_eq!(bus.depth(&function).await.expect("a count"), Some(10), "what is there stays there");
+
     limit_files(&server, "unlimited");
-    bus.publish(messages(&function, 1)).await.expect_err("room alone does not help");
-    timeout(RESUME, health.wait_for(|health| !health.is_ready()))
-        .await
-        .expect("not ready")
-        .expect("the bus lives");
     let rebuilt = health
         .wait_for(|health| health.is_ready() && health.last_drift.iter().any(|it| it.field == "writes"));
-    timeout(RESUME, rebuilt).await.expect("made anew").expect("the bus lives");
+    timeout(SOON, rebuilt).await.expect("made anew").expect("the bus lives");
+    timeout(SOON, forgot.next()).await.expect("it says that it forgot").expect("the bus lives");
     let again = messages(&function, 2);
     bus.publish(again.clone()).await.expect("publish");
     let came = bus.fetch(&function, 10).await.expect("fetch");
     assert_eq!(came.into_iter().map(|delivery| delivery.message).collect::<Vec<_>>(), again);
+}
+
+/// Two processes find the same: one of them makes it anew, and what the other one publishes then is not thrown away.
+#[tokio::test]
+async fn only_one_of_several_makes_a_stream_anew() {
+    let server = NatsServer::start().await;
+    let config = hasty(server.url());
+    let buses = [connect(&config).await, connect(&config).await, connect(&config).await];
+    let function = key("f");
+    limit_files(&server, "0");
+    for bus in &buses {
+        bus.publish(messages(&function, 1)).await.expect_err("nothing can be written");
+    }
+    limit_files(&server, "unlimited");
+    for bus in &buses {
+        timeout(SOON, bus.health().wait_for(eventflow_bus::jetstream::BusHealth::is_ready))
+            .await
+            .expect("ready again")
+            .expect("the bus lives");
+        bus.publish(messages(&function, 5)).await.expect("publish");
+    }
+    assert_eq!(buses.iter().map(|bus| bus.counts().repairs).sum::<u64>(), 1);
+    assert_eq!(buses[0].depth(&function).await.expect("a count"), Some(15));
+}
+
+/// Nothing is thrown away because of a server that answers late.
+#[tokio::test]
+async fn a_server_that_stands_still_for_longer_than_a_probe_keeps_its_stream() {
+    let server = NatsServer::start().await;
+    let (bus, function) = (connect(&hasty(server.url())).await, key("f"));
+    bus.publish(messages(&function, 10)).await.expect("publish");
+    let mut health = bus.health();
+    for _ in 0..4 {
+        server.signal(Signal::Stop);
+        timeout(RESUME, health.wait_for(|health| !health.is_ready()))
+            .await
+            .expect("noticed")
+            .expect("it lives");
+        server.signal(Signal::Continue);
+        timeout(RESUME, health.wait_for(eventflow_bus::jetstream::BusHealth::is_ready))
+            .await
+            .expect("ready again")
+            .expect("the bus lives");
+    }
+    assert_eq!(bus.counts().repairs, 0);
+    assert_eq!(bus.fetch(&function, 20).await.expect("fetch").len(), 10);
 }
 
 /// No packet says that the other side is gone.

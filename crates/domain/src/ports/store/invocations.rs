@@ -316,6 +316,10 @@ pub trait InvocationStore: Debug + Send + Sync {
         limit: u32,
     ) -> Result<u64>;
 
+    /// Records of a function that wait, have no outbox row, and were last published before `published_before`: the bus
+    /// must have at least as many messages.
+    async fn published(&self, function: &FunctionKey, published_before: Timestamp) -> Result<u64>;
+
     /// Claims calls for a worker; one answer for each request, in order.
     async fn claim(
         &self,

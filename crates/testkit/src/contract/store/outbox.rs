@@ -73,16 +73,21 @@ pub async fn a_published_call_is_published_again_only_when_the_bus_lost_it(room:
         0,
         "not published yet"
     );
+    let published = async |before| room.store.published(&callee.key, before).await.expect("a count");
+    assert_eq!(published(started + SECOND).await, 0, "not published yet");
     done(room, &due(room).await).await;
     assert_eq!(room.store.republish(None, started, 10).await.expect("a count"), 0, "published since");
+    assert_eq!(published(started).await, 0, "published since");
     room.clock.advance(60 * SECOND);
     let before = room.clock.now();
+    assert_eq!(published(before).await, 1, "not that of the other function");
     assert_eq!(room.store.republish(Some(&callee.key), before, 10).await.expect("a count"), 1);
     assert_eq!(
         room.store.republish(Some(&callee.key), before, 10).await.expect("a count"),
         0,
         "it has a row"
     );
+    assert_eq!(published(before).await, 0, "it has a row");
     let rows = due(room).await;
     assert_eq!(
         rows.iter().map(|row| (row.message.invocation, row.message.publish)).collect::<Vec<_>>(),
@@ -95,6 +100,7 @@ pub async fn a_published_call_is_published_again_only_when_the_bus_lost_it(room:
 
     room.clock.advance(60 * SECOND);
     room.claimed(id, &worker("a")).await;
+    assert_eq!(published(room.clock.now()).await, 0, "it runs");
     let again = room.store.republish(None, room.clock.now(), 1).await.expect("a count");
     assert_eq!((again, ids(&due(room).await).contains(&id)), (1, false), "what runs is not published");
 }
