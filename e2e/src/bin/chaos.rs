@@ -6,7 +6,7 @@
     reason = "a runner of tests, with a terminal"
 )]
 
-use eventflow_e2e::chaos::{self, Plan, Size};
+use eventflow_e2e::chaos::{self, Fault, Plan, Size};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{ExitCode, Stdio};
@@ -15,33 +15,58 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 const USAGE: &str = "\
-usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N] [--clients N] [--at-once N]
-       chaos --seed SEED [--accepted N] [--steps N] [--clients N]
+usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N | --faults LIST] [--clients N] [--at-once N]
+       chaos --seed SEED [--accepted N] [--steps N | --faults LIST] [--clients N]
 
   --seeds N      runs, each of another seed (default 1)
   --first SEED   the seed of the first one (default: any); the others count on from it
   --seed SEED    one run, in this process
   --accepted N   calls that are accepted at least, in each run (default 5000)
   --steps N      faults in each run (default 12)
+  --faults LIST  these instead, in this order and each alone: FillNats,CutOffNats
   --clients N    clients at once in each run (default 12)
   --at-once N    runs at once (default 2)";
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Wanted {
     seeds: u64,
     first: u64,
     only: Option<u64>,
     at_once: usize,
+    /// Instead of what the seed decides.
+    faults: Vec<Fault>,
     size: Size,
+}
+
+/// Faults by their names.
+fn faults(list: &str) -> Result<Vec<Fault>, String> {
+    let one = |name: &str| {
+        let found = Fault::ALL.into_iter().find(|fault| fault.to_string() == name);
+        let all = Fault::ALL.map(|fault| fault.to_string()).join(", ");
+        found.ok_or_else(|| format!("{name} is no fault; those are {all}"))
+    };
+    list.split(',').map(one).collect()
 }
 
 fn wanted() -> Result<Wanted, String> {
     let size = Size::default();
-    let mut wanted =
-        Wanted { seeds: 1, first: u64::from(rand::random::<u32>()), only: None, at_once: 2, size };
+    let mut wanted = Wanted {
+        seeds: 1,
+        first: u64::from(rand::random::<u32>()),
+        only: None,
+        at_once: 2,
+        faults: Vec::new(),
+        size,
+    };
     let mut args = std::env::args().skip(1);
     while let Some(flag) = args.next() {
-        let value = args.next().and_then(|value| value.parse::<u64>().ok());
+        let value = args.next();
+        if flag == "--faults" {
+            wanted.faults = faults(&value.unwrap_or_default())?;
+            wanted.size.steps = wanted.faults.len();
+            continue;
+        }
+        let value = value.and_then(|value| value.parse::<u64>().ok());
         let value = value.ok_or_else(|| format!("{flag} wants a number\n{USAGE}"))?;
         let small = usize::try_from(value).map_err(|_| format!("{flag} {value} is too much"))?;
         match flag.as_str() {
@@ -75,7 +100,10 @@ fn main() -> ExitCode {
 
 /// One run; its last line is its report.
 async fn one(seed: u64, wanted: Wanted) -> ExitCode {
-    let plan = Plan::new(seed, wanted.size.steps);
+    let plan = match wanted.faults.as_slice() {
+        [] => Plan::new(seed, wanted.size.steps),
+        faults => Plan::of(seed, faults),
+    };
     eprintln_plan(&plan);
     let report = chaos::run(&plan, wanted.size).await;
     println!("{}", report.to_json());
@@ -99,7 +127,7 @@ async fn all(wanted: Wanted) -> ExitCode {
         wanted.seeds, wanted.first, wanted.size.accepted, wanted.size.steps
     );
     let seeds: Vec<u64> = (0..wanted.seeds).map(|number| wanted.first + number).collect();
-    let runs = seeds.into_iter().map(|seed| run_apart(seed, wanted, own.clone()));
+    let runs = seeds.into_iter().map(|seed| run_apart(seed, &wanted, own.clone()));
     let reports: Vec<(u64, Option<Value>)> = futures::StreamExt::collect(futures::StreamExt::buffered(
         futures::stream::iter(runs),
         wanted.at_once,
@@ -116,7 +144,7 @@ async fn own_namespaces() -> Option<Vec<&'static str>> {
     tried.is_ok_and(|output| output.status.success()).then_some(words)
 }
 
-async fn run_apart(seed: u64, wanted: Wanted, own: Option<Vec<&'static str>>) -> (u64, Option<Value>) {
+async fn run_apart(seed: u64, wanted: &Wanted, own: Option<Vec<&'static str>>) -> (u64, Option<Value>) {
     let this = std::env::current_exe().unwrap();
     let mut command = match &own {
         Some(words) => {
@@ -131,6 +159,10 @@ async fn run_apart(seed: u64, wanted: Wanted, own: Option<Vec<&'static str>>) ->
         [("--seed", seed), ("--accepted", accepted as u64), ("--steps", steps as u64), ("--clients", clients)]
     {
         command.args([flag, &value.to_string()]);
+    }
+    if !wanted.faults.is_empty() {
+        let names: Vec<String> = wanted.faults.iter().map(ToString::to_string).collect();
+        command.args(["--faults", &names.join(",")]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     let output = command.spawn().unwrap().wait_with_output().await.unwrap();

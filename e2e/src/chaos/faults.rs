@@ -8,7 +8,6 @@ use super::ground::Ground;
 use crate::storm::load::Load;
 use rand::rngs::StdRng;
 use std::fmt;
-use std::time::Duration;
 
 /// One kind of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,12 +113,6 @@ impl Fault {
         )
     }
 
-    /// Until the first call comes through after its repair, where it is usually `usual`. After one failed write nats-server
-    /// writes nothing to a stream any more; the bus makes that anew after a minute (docs/nats.md, `stuck_after`).
-    pub fn heals_within(self, usual: Duration) -> Duration {
-        if self == Self::FillNats { usual + Duration::from_secs(80) } else { usual }
-    }
-
     /// What it takes that not every user and machine has; `None` = it can be done.
     pub fn missing(self, ground: &Ground) -> Option<&'static str> {
         match self {
@@ -140,7 +133,7 @@ impl Fault {
             Self::KillApi => services::kill(&ground.fleet.apis, rng),
             Self::KillDispatcher => services::kill(&ground.fleet.dispatchers, rng),
             Self::StopApi => services::stop(&ground.fleet.apis, rng, 3..6).await,
-            Self::ZombieDispatcher => services::zombie(&ground.fleet.dispatchers, rng).await,
+            Self::ZombieDispatcher => services::zombie(ground, load, number, rng).await,
             Self::RollingRestart => services::roll(&ground.fleet).await,
             Self::KillNats => servers::kill_nats(ground, rng).await,
             Self::StopNats => servers::stop_nats(ground, rng).await,

@@ -10,7 +10,7 @@ use crate::checker::{Harm, History, Program, check, summary};
 use crate::fleet::Replica;
 use crate::ledger::Ledger;
 use crate::storm::children::Mark;
-use crate::storm::functions::{self, LATE, PROBE};
+use crate::storm::functions;
 use crate::storm::load::{Asked, Load, Mix};
 use crate::storm::readback::{drains, records};
 use crate::storm::tries::Clients;
@@ -139,7 +139,7 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     harms.attempts.extend(stalled);
     let records = records(&rest).await;
     let mut programs: Vec<Program> = functions::ALL.into();
-    programs.extend([PROBE, LATE]);
+    programs.extend(functions::FOR_FLEETS);
     let starts = ledger.starts().expect("a whole ledger");
     let history = History {
         programs: &programs,
@@ -196,7 +196,7 @@ impl Storm {
         let repaired = wall();
         let healed = self.probe.first_success(HOPELESS).await;
         let stalled = self.stalls.since(repaired);
-        let (fault, bound) = (step.fault, step.fault.heals_within(self.healed));
+        let (fault, bound) = (step.fault, self.healed);
         if healed.is_none_or(|healed| healed > bound + stalled) {
             wrong.push(format!("{fault}: after its repair a call came through in {healed:?}, not {bound:?}"));
         }

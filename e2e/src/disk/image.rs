@@ -1,7 +1,7 @@
 //! A file system in a file. What its programs did not sync is in memory only, so a copy of the file is the disk as a
 //! power cut leaves it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,6 +64,8 @@ impl Image {
 
     /// Puts the disk as it was at the cut in the place of this one. Nobody may have a file of it open.
     pub fn replace(&mut self, cut: Cut) {
+        // A real disk has this already. Else the first sync of a program would wait for all of the copy to be written.
+        File::open(&cut.0).and_then(|copy| copy.sync_all()).unwrap();
         self.detach();
         fs::remove_file(&self.file).unwrap();
         self.file = cut.0;

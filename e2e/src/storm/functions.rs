@@ -19,8 +19,12 @@ pub const ALL: [Program; 6] = [JOB, SLOW, FLAKY, DOOMED, LEAN, HANG];
 
 /// Its second attempt takes so long that an answer of the first one, of a worker that stood still, comes in its middle.
 pub const LATE: Program = Program { name: "late", notes: true, ends: Ends::Numbers };
+/// Few at once, so that what is asked for in a burst waits in the broker.
+pub const QUEUED: Program = Program { name: "queued", notes: true, ends: Ends::Echoes };
 /// What tells whether calls come through at all.
 pub const PROBE: Program = Program { name: "probe", notes: false, ends: Ends::Echoes };
+/// What only a fleet is asked for.
+pub const FOR_FLEETS: [Program; 3] = [LATE, QUEUED, PROBE];
 
 /// A lean module that answers its payload, of up to 127 KiB.
 pub const ECHO_WAT: &str = r#"(module
@@ -49,12 +53,16 @@ pub async fn ready(rest: &Rest, name: &str) {
         .await;
 }
 
-/// Applies what only a fleet is asked for.
+/// Applies those.
 pub async fn deploy_for_fleets(rest: &Rest, ledger: &Ledger) {
-    let script = "[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 4; sleep 0.3; printf %s \"$EVENTFLOW_ATTEMPT\"";
-    rest.apply(&shell(LATE.name, &format!("{}; {script}", ledger.note()))).await;
+    let note = ledger.note();
+    // Longer than a worker stands still after its lease has run out and somebody has found that.
+    let script = "[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 7; sleep 0.3; printf %s \"$EVENTFLOW_ATTEMPT\"";
+    rest.apply(&shell(LATE.name, &format!("{note}; {script}"))).await;
+    let script = format!("{note}; sleep 0.15; printf %s \"$payload\"");
+    rest.apply(&shell_with(QUEUED.name, &script, json!({"concurrency": 2}))).await;
     rest.apply(&wasm(rest, PROBE.name, ECHO_WAT).await).await;
-    for program in [LATE, PROBE] {
+    for program in FOR_FLEETS {
         ready(rest, program.name).await;
     }
 }

@@ -1,8 +1,8 @@
 //! Clients that ask for all kinds of calls, and try again only what was not answered.
 
-use super::functions::{DOOMED, FLAKY, HANG, JOB, LATE, LEAN, SLOW};
+use super::functions::{DOOMED, FLAKY, HANG, JOB, LATE, LEAN, QUEUED, SLOW};
 use super::tries::{Clients, Told, Try, Way};
-use crate::checker::{Answer, Request};
+use crate::checker::{Answer, Program, Request};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::ops::Range;
@@ -98,9 +98,14 @@ impl Load {
 
     /// Asks for `count` calls at once, so that there is a queue.
     pub async fn burst(&self, name: &str, count: usize) {
+        self.burst_of(QUEUED, name, count).await;
+    }
+
+    /// The same of any function.
+    pub async fn burst_of(&self, program: Program, name: &str, count: usize) {
         let calls = (0..count).map(|number| {
             let payload = format!("{name}-{number}");
-            let call = Try { function: SLOW.name, payload, way: Way::Async, keyed: true };
+            let call = Try { function: program.name, payload, way: Way::Async, keyed: true };
             async move {
                 let mut request = asked(&call);
                 for _ in 0..3 {

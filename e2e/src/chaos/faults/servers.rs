@@ -31,8 +31,21 @@ pub(super) async fn stop_nats(ground: &Ground, rng: &mut StdRng) {
     ground.fleet.nats.signal(Signal::Continue);
 }
 
+/// Calls that wait, and that the broker has: else there is nothing that it could lose.
+async fn queue(ground: &Ground, load: &Load, name: &str) {
+    load.burst(name, QUEUE).await;
+    let told = async {
+        let left = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND name = 'queued'";
+        while ground.fleet.postgres.sql("postgres", left).await != "0" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Another process was killed meanwhile, perhaps: then its rows wait for a new holder.
+    let _all_told = tokio::time::timeout(Duration::from_secs(5), told).await;
+}
+
 pub(super) async fn wipe_nats(ground: &mut Ground, load: &Load, number: usize) {
-    load.burst(&format!("wiped-{number}"), QUEUE).await;
+    queue(ground, load, &format!("wiped-{number}")).await;
     ground.fleet.nats.restart(Store::Wiped).await;
 }
 
@@ -45,7 +58,7 @@ pub(super) async fn fill_nats(ground: &Ground, rng: &mut StdRng) {
 }
 
 pub(super) async fn handle_stream(fault: Fault, ground: &Ground, load: &Load, number: usize) {
-    load.burst(&format!("stream-{number}"), QUEUE).await;
+    queue(ground, load, &format!("stream-{number}")).await;
     let url = ground.fleet.nats.url();
     match fault {
         Fault::DeleteStream => streams::delete(&url).await,

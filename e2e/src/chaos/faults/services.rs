@@ -1,6 +1,9 @@
 //! Harm to our own processes. A killed one is started again by the fleet.
 
+use crate::chaos::ground::Ground;
 use crate::fleet::{Fleet, Replica};
+use crate::storm::functions::LATE;
+use crate::storm::load::Load;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
@@ -10,6 +13,8 @@ use tokio::time::sleep;
 
 /// Longer than the leases of a run.
 const ZOMBIE: Range<u64> = 7_000..9_000;
+/// Many more than run at once.
+const CALLS: usize = 32;
 
 pub(super) fn one<'r>(replicas: &'r [Replica], rng: &mut StdRng) -> &'r Replica {
     &replicas[rng.random_range(0..replicas.len())]
@@ -24,8 +29,10 @@ pub(super) async fn stop(replicas: &[Replica], rng: &mut StdRng, seconds: Range<
     pause_for(replica, pause).await;
 }
 
-pub(super) async fn zombie(replicas: &[Replica], rng: &mut StdRng) {
-    let (replica, pause) = (one(replicas, rng), rng.random_range(ZOMBIE));
+/// In the middle of calls whose second attempt runs long enough to be decided by the first.
+pub(super) async fn zombie(ground: &Ground, load: &Load, number: usize, rng: &mut StdRng) {
+    let (replica, pause) = (one(&ground.fleet.dispatchers, rng), rng.random_range(ZOMBIE));
+    load.burst_of(LATE, &format!("zombie-{number}"), CALLS).await;
     pause_for(replica, pause).await;
 }
 
