@@ -4,7 +4,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-import { scriptBudget } from "./build/budget.ts";
+import { loadBudget } from "./build/budget.ts";
 import { compressed } from "./build/compress.ts";
 
 /** The server that `npm run dev` passes API calls on to. */
@@ -14,7 +14,12 @@ const server = process.env["EVENTFLOW_URL"] ?? "http://127.0.0.1:8080";
 const pass = { target: server, changeOrigin: true, headers: { origin: server }, ws: true };
 
 export default defineConfig({
-    plugins: [react(), tailwindcss(), scriptBudget({ kilobytes: 250 }), compressed()],
+    plugins: [
+        react(),
+        tailwindcss(),
+        loadBudget({ scriptKilobytes: 250, styleKilobytes: 20, files: 36 }),
+        compressed(),
+    ],
     resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
     server: {
         host: "127.0.0.1",
@@ -30,6 +35,12 @@ export default defineConfig({
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
         chunkSizeWarningLimit: 600,
+        rolldownOptions: {
+            output: {
+                // Else each icon that two pages share is a file of its own.
+                codeSplitting: { groups: [{ name: "icons", test: /node_modules\/lucide-react\// }] },
+            },
+        },
     },
     test: {
         environment: "happy-dom",

@@ -1,26 +1,22 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeFileSync } from "node:fs";
 
-import { launch, PHONE, visit } from "./harness/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
+
+import { PHONE } from "./harness/browser.ts";
 import { accessibility, settled, sticksOut } from "./harness/checks.ts";
-import { Server } from "./harness/server.ts";
-
-let server: Server;
-let browser: Browser;
+import { stage } from "./harness/stage.ts";
 
 /** Refuses what it was told to refuse, until its gate file is there. */
 const gated = (name: string, code: number) =>
     `if [ ! -e ${server.file(name)} ]; then echo "no ${name}" >&2; exit ${code}; fi; echo fine`;
 
+const { server, visit } = stage();
+
 beforeAll(async () => {
-    [server, browser] = await Promise.all([Server.start(), launch()]);
     await server.applyShell("mailer", gated("smtp", 4));
     await server.applyShell("payer", gated("bank", 5));
     await server.applyShell("slowly", "sleep 30", { timeout: "1s" });
-});
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
 });
 
 const groups = (page: Page) => page.getByRole("list", { name: "Groups of dead letters" }).locator("> li");
@@ -34,7 +30,7 @@ async function fail(name: string, times: number): Promise<string[]> {
 }
 
 test("dead letters come in groups by function and reason, by themselves", async () => {
-    const { page, context, troubles } = await visit(browser, server, {
+    const { page } = await visit({
         viewport: { width: 1440, height: 900 },
     });
     await page.goto("/n/default/dead-letters");
@@ -49,13 +45,11 @@ test("dead letters come in groups by function and reason, by themselves", async 
     await page.waitForURL(/reason=Timeout/);
     await group(page, "mailer").waitFor({ state: "hidden" });
     expect(await accessibility(page)).toEqual([]);
-    expect(troubles.found).toEqual([]);
-    await context.close();
 });
 
 test("one is looked into and redriven alone, the rest of its group with a rate, and they are gone", async () => {
     const ids = await fail("payer", 4);
-    const { page, context } = await visit(browser, server, { viewport: { width: 1440, height: 900 } });
+    const { page } = await visit({ viewport: { width: 1440, height: 900 } });
     await page.goto("/n/default/dead-letters?function=payer");
     await group(page, "payer").getByRole("button", { name: "Show the calls" }).click();
     const short = ids[0]?.slice(-12) ?? "";
@@ -87,13 +81,51 @@ test("one is looked into and redriven alone, the rest of its group with a rate, 
     await dialog.getByRole("button", { name: "Close" }).last().click();
     await page.getByText("No dead letter fits this filter").waitFor();
     for (const id of ids) expect((await server.ended(id))["deadLetter"]).toBe(false);
-    await context.close();
+});
+
+test("those that a filter holds are redriven together, then all that are left", async () => {
+    const home = "/n/bulk/dead-letters";
+    for (const [name, code] of [
+        ["one", 4],
+        ["two", 5],
+    ] as const) {
+        await server.rest("POST", "/v1/namespaces/bulk/functions", {
+            name,
+            runtime: "process",
+            command: ["/bin/sh", "-c", gated("bulk", code)],
+        });
+        for (let call = 0; call < 2; call += 1)
+            await server.rest("POST", `/v1/namespaces/bulk/functions/${name}:invoke?wait=30s&record=true`);
+    }
+    writeFileSync(server.file("bulk"), "");
+    const { page } = await visit();
+    const dialog = page.getByRole("dialog");
+    const redriveAll = async () => {
+        await page.getByRole("button", { name: "Redrive all …" }).click();
+        await dialog.getByText("This is about 2 dead letters.").waitFor();
+        await dialog.getByLabel("New calls a second").fill("4");
+        await dialog.getByText("All have started in 1 s.").waitFor();
+        await dialog.getByRole("button", { name: "Redrive 2 dead letters" }).click();
+        await dialog.getByText("Done: 2 dead letters redriven.").waitFor();
+        await dialog.getByRole("button", { name: "Close" }).last().click();
+    };
+    await page.goto(home);
+    await page.getByText("4 dead letters in 2 groups").waitFor();
+    await page.getByLabel("Function").selectOption("one");
+    await page.waitForURL(/function=one/);
+    await page.getByText("2 dead letters in 1 group").waitFor();
+    await redriveAll();
+    await page.goto(home);
+    await page.getByText("2 dead letters in 1 group").waitFor();
+    await group(page, "two").waitFor();
+    await redriveAll();
+    await page.getByText("No dead letters").waitFor();
 });
 
 test("ticked ones are discarded after a question, and their records stay", async () => {
     await server.applyShell("lost", "exit 9");
     const ids = await fail("lost", 3);
-    const { page, context } = await visit(browser, server, { viewport: PHONE });
+    const { page } = await visit({ viewport: PHONE });
     await page.goto("/n/default/dead-letters?function=lost");
     await settled(page);
     await group(page, "lost").getByRole("button", { name: "Show the calls" }).click();
@@ -116,5 +148,4 @@ test("ticked ones are discarded after a question, and their records stay", async
         ["FAILED", false],
         ["FAILED", true],
     ]);
-    await context.close();
 });

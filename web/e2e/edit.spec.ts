@@ -1,23 +1,12 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { launch, visit } from "./harness/browser.ts";
-import { Server } from "./harness/server.ts";
+import { stage } from "./harness/stage.ts";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-    server = await Server.start();
-    browser = await launch();
-});
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
-});
+const { server, visit } = stage();
 
 test("a change is shown as a diff before it is saved, and says whether it makes a version", async () => {
     await server.applyShell("edited", "echo one");
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/functions/edited/edit");
     await page.getByLabel("Concurrency").fill("3");
     await page.getByRole("button", { name: "Review and save" }).click();
@@ -38,12 +27,11 @@ test("a change is shown as a diff before it is saved, and says whether it makes 
         concurrency: 3,
         version: 2,
     });
-    await context.close();
 });
 
 test("a change by somebody else meanwhile is told, and nothing is overwritten unasked", async () => {
     await server.applyShell("shared", "echo one");
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/functions/shared/edit");
     await page.getByLabel("Timeout").fill("9s");
     await server.applyShell("shared", "echo two");
@@ -69,5 +57,4 @@ test("a change by somebody else meanwhile is told, and nothing is overwritten un
     await dialog.getByRole("button", { name: "Save" }).click();
     await page.getByText("shared is saved.").waitFor();
     expect(JSON.stringify(await server.rest("GET", "/v1/functions/shared"))).toContain("echo two");
-    await context.close();
 });

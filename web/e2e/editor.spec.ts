@@ -1,20 +1,11 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 
-import { launch, PHONE, visit } from "./harness/browser.ts";
+import { PHONE } from "./harness/browser.ts";
 import { accessibility, sticksOut } from "./harness/checks.ts";
-import { Server } from "./harness/server.ts";
+import { stage } from "./harness/stage.ts";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-    server = await Server.start();
-    browser = await launch();
-});
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
-});
+const { server, visit } = stage();
 
 /** Answers its payload's length-independent greeting: WebAssembly as text, no tool needed. */
 const WAT = `(module
@@ -26,7 +17,7 @@ const WAT = `(module
 const yamlOf = (page: Page) => page.getByRole("textbox", { name: "YAML" });
 
 test("a wasm function is uploaded, created by the form, and runs", async () => {
-    const { page, context, troubles } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     await page.getByLabel("Name", { exact: true }).fill("greet");
     await page.getByLabel("Runtime").selectOption("wasm");
@@ -42,12 +33,10 @@ test("a wasm function is uploaded, created by the form, and runs", async () => {
     await page.getByRole("link", { name: "Invoke" }).click();
     await page.getByRole("button", { name: "Invoke", exact: true }).click();
     await page.getByText("hello from wasm").first().waitFor();
-    expect(troubles.found).toEqual([]);
-    await context.close();
 });
 
 test("form and YAML say the same, whichever is edited", async () => {
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     await page.getByLabel("Name", { exact: true }).fill("both");
     await page.getByLabel("Runtime").selectOption("process");
@@ -74,11 +63,10 @@ test("form and YAML say the same, whichever is edited", async () => {
     await page.getByLabel("Memory").fill("64Mi");
     await expect.poll(text).toContain("memory: 64Mi");
     expect(await text(), "a comment survives an edit of the form").toContain("timeout: 45s # longer");
-    await context.close();
 });
 
 test("what is wrong in the YAML is said with its line, and is not sent", async () => {
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     const text = await yamlOf(page).inputValue();
     await yamlOf(page).fill(`${text}  timout: 5s\n`);
@@ -87,11 +75,10 @@ test("what is wrong in the YAML is said with its line, and is not sent", async (
     const button = page.getByRole("button", { name: "Create Function" });
     expect(await button.getAttribute("aria-disabled")).toBe("true");
     expect(await button.getAttribute("title")).toBe("Correct the YAML first");
-    await context.close();
 });
 
 test("the server's refusals stand at their fields, also in folded parts and rows", async () => {
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     await page.getByLabel("Name", { exact: true }).fill("Wrong_Name");
     await page.getByLabel("Runtime").selectOption("process");
@@ -130,12 +117,11 @@ test("the server's refusals stand at their fields, also in folded parts and rows
     await page.getByLabel("Attempts in all").waitFor();
     expect(await page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid")).toBeNull();
     expect(await accessibility(page)).toEqual([]);
-    await context.close();
 });
 
 test("a taken name is said", async () => {
     await server.applyShell("taken", "true");
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     await page.getByLabel("Name", { exact: true }).fill("taken");
     await page.getByLabel("Runtime").selectOption("process");
@@ -143,23 +129,21 @@ test("a taken name is said", async () => {
     await page.getByRole("textbox", { name: "Part of the command 1" }).fill("/bin/cat");
     await page.getByRole("button", { name: "Create Function" }).click();
     await page.getByRole("alert").getByText("This name is taken").waitFor();
-    await context.close();
 });
 
 test("secrets are offered by name, and their values are nowhere in the page", async () => {
     await server.rest("PUT", "/v1/secrets/keys", { values: { API_KEY: "top-secret-value" } });
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/new-function");
     await page.getByRole("button", { name: "Add a secret or config" }).click();
     await expect.poll(async () => page.locator("#known-secrets option").count()).toBe(1);
     await page.getByLabel("Source 1: name").fill("keys");
     await expect.poll(async () => yamlOf(page).inputValue()).toMatch(/secretRef:\s+name: keys/);
     expect(await page.content()).not.toContain("top-secret-value");
-    await context.close();
 });
 
 test("the editor meets WCAG 2.2 AA and fits a phone", async () => {
-    const { page, context } = await visit(browser, server, { viewport: PHONE });
+    const { page } = await visit({ viewport: PHONE });
     await page.goto("/n/default/new-function");
     await page.getByLabel("Name", { exact: true }).waitFor();
     for (const section of ["Queue and retries", "Access and record", "Kubernetes"]) {
@@ -171,5 +155,4 @@ test("the editor meets WCAG 2.2 AA and fits a phone", async () => {
     await page.getByRole("button", { name: "YAML", exact: true }).click();
     expect(await accessibility(page)).toEqual([]);
     expect(await sticksOut(page)).toEqual([]);
-    await context.close();
 });

@@ -1,25 +1,18 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
 
-import { launch, visit } from "./harness/browser.ts";
 import { accessibility, settled } from "./harness/checks.ts";
-import { Server } from "./harness/server.ts";
-
-let server: Server;
-let browser: Browser;
+import { stage } from "./harness/stage.ts";
 
 const WIDE = { viewport: { width: 1440, height: 900 } };
 /** Fails where its payload says so. */
 const PICKY = `read -r word; echo "$word"; [ "$word" != bad ]`;
 
+const { server, visit } = stage();
+
 beforeAll(async () => {
-    [server, browser] = await Promise.all([Server.start(), launch()]);
     await server.applyShell("picky", PICKY);
     await server.applyShell("other", "cat");
-});
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
 });
 
 const rows = (page: Page) => page.getByRole("table", { name: "Invocations" }).locator("tbody tr");
@@ -35,7 +28,7 @@ async function all(name: string, payloads: string[]): Promise<string[]> {
 }
 
 test("calls appear and change by themselves, with cold or warm and their wait", async () => {
-    const { page, context, troubles } = await visit(browser, server, WIDE);
+    const { page } = await visit(WIDE);
     await page.goto("/n/default/invocations?function=picky");
     await page.getByText("Live", { exact: true }).waitFor();
     const [id = ""] = await all("picky", ["good"]);
@@ -44,14 +37,12 @@ test("calls appear and change by themselves, with cold or warm and their wait", 
     expect(await row(page, id).locator("td").nth(7).innerText()).toMatch(/\d (µs|ms|s)/);
     const exact = await row(page, id).locator("time").getAttribute("title");
     expect(exact).toMatch(/20\d\d-\d\d-\d\dT.*Z/);
-    expect(troubles.found).toEqual([]);
-    await context.close();
 });
 
 test("the filter is in the address, and the address is the filter", async () => {
     const [good = "", bad = ""] = await all("picky", ["good", "bad"]);
     const [other = ""] = await all("other", ["x"]);
-    const { page, context } = await visit(browser, server, WIDE);
+    const { page, context } = await visit(WIDE);
     await page.goto("/n/default/invocations");
     await row(page, other).waitFor();
     await page.getByRole("button", { name: "failed", exact: true }).click();
@@ -76,11 +67,40 @@ test("the filter is in the address, and the address is the filter", async () => 
     await page.waitForURL(/state=failed&since=1h/);
     await row(page, later).waitFor();
     expect(await accessibility(page)).toEqual([]);
-    await context.close();
+});
+
+test("version, caller and time filter too, and stand in the address", async () => {
+    await server.applyShell("aged", "echo one");
+    const [old = ""] = await all("aged", ["x"]);
+    await server.applyShell("aged", "echo two");
+    const [young = ""] = await all("aged", ["x"]);
+    const { page } = await visit(WIDE);
+    await page.goto("/n/default/invocations?function=aged");
+    await row(page, old).waitFor();
+    await page.getByRole("button", { name: "More filters" }).click();
+    await page.getByLabel("Version").fill("2");
+    await page.waitForURL(/version=2/);
+    await row(page, old).waitFor({ state: "hidden" });
+    await row(page, young).waitFor();
+    await page.getByLabel("Caller").fill("nobody");
+    await page.waitForURL(/caller=nobody/);
+    await page.getByText("No call fits this filter").waitFor();
+    await page.getByLabel("Caller").fill("admin");
+    await page.waitForURL(/caller=admin/);
+    await row(page, young).waitFor();
+    await page.getByLabel("Accepted").selectOption("between …");
+    await page.getByLabel("Before").fill("2020-01-01T00:00");
+    await page.waitForURL(/to=/);
+    await page.getByText("No call fits this filter").waitFor();
+    const second = await page.context().newPage();
+    await second.goto(page.url());
+    await second.getByText("No call fits this filter").waitFor();
+    expect(await second.getByLabel("Version").inputValue()).toBe("2");
+    expect(await second.getByLabel("Before").inputValue()).toBe("2020-01-01T00:00");
 });
 
 test("a filter is kept under a name and forgotten again", async () => {
-    const { page, context } = await visit(browser, server, WIDE);
+    const { page } = await visit(WIDE);
     await page.goto("/n/default/invocations?function=picky&state=failed");
     await page.getByRole("button", { name: "Keep this filter" }).click();
     await page.getByRole("dialog").getByLabel("Name").fill("mine <b>");
@@ -90,7 +110,6 @@ test("a filter is kept under a name and forgotten again", async () => {
     await page.waitForURL(/state=failed&function=picky/);
     await page.getByRole("button", { name: "Forget the filter mine <b>" }).click();
     expect(await page.getByRole("link", { name: "mine <b>" }).count()).toBe(0);
-    await context.close();
 });
 
 test("older calls are a page further, where nothing moves; new ones are announced", async () => {
@@ -98,7 +117,7 @@ test("older calls are a page further, where nothing moves; new ones are announce
     const ids = [];
     for (let call = 0; call < 60; call += 1) ids.push(await server.invoke("many"));
     await server.ended(ids.at(-1) ?? "");
-    const { page, context } = await visit(browser, server, WIDE);
+    const { page } = await visit(WIDE);
     await page.goto("/n/default/invocations?function=many&since=1h");
     await row(page, ids[59] ?? "").waitFor();
     await page.getByRole("link", { name: "Older" }).click();
@@ -112,14 +131,13 @@ test("older calls are a page further, where nothing moves; new ones are announce
     await row(page, ids[0] ?? "").waitFor();
     await page.getByRole("link", { name: "Newest" }).click();
     await row(page, newest).waitFor();
-    await context.close();
 });
 
 test("calls are cancelled together, after one was told how many", async () => {
     await server.applyShell("sleeper", "sleep 600", { timeout: "10m", concurrency: 2 });
     const ids = [];
     for (let call = 0; call < 5; call += 1) ids.push(await server.invoke("sleeper"));
-    const { page, context } = await visit(browser, server, WIDE);
+    const { page } = await visit(WIDE);
     await page.goto("/n/default/invocations?function=sleeper");
     await row(page, ids[4] ?? "").waitFor();
     await page.getByRole("checkbox", { name: `Call ${ids[4]?.slice(-12) ?? ""}` }).check();
@@ -139,13 +157,12 @@ test("calls are cancelled together, after one was told how many", async () => {
     await page.getByRole("dialog").getByRole("button", { name: "Cancel 4 calls" }).click();
     await page.getByRole("dialog").getByText("Done: 4 calls cancelled.").waitFor();
     for (const id of ids) expect((await server.ended(id))["state"]).toBe("CANCELLED");
-    await context.close();
 });
 
 test("calls are replayed together at a rate, and one sees what becomes of the new ones", async () => {
     await server.applyShell("again", PICKY);
     await all("again", ["good", "bad", "good"]);
-    const { page, context, troubles } = await visit(browser, server, WIDE);
+    const { page } = await visit(WIDE);
     await page.goto("/n/default/invocations?function=again");
     await settled(page);
     await page.getByRole("button", { name: "Replay …" }).click();
@@ -163,6 +180,4 @@ test("calls are replayed together at a rate, and one sees what becomes of the ne
     await figure("under way").getByText("0", { exact: true }).waitFor();
     await dialog.getByRole("button", { name: "Close" }).last().click();
     await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 6);
-    expect(troubles.found).toEqual([]);
-    await context.close();
 });

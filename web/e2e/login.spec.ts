@@ -1,26 +1,15 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { launch, PHONE, picture, visit } from "./harness/browser.ts";
+import { PHONE } from "./harness/browser.ts";
 import { accessibility, settled, sticksOut } from "./harness/checks.ts";
-import { Server } from "./harness/server.ts";
+import { stage } from "./harness/stage.ts";
 
-let server: Server;
-let browser: Browser;
-beforeAll(async () => {
-    server = await Server.start();
-    browser = await launch();
-});
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
-});
+const { server, visit } = stage();
 
 test("the development login leads in, and the token lies in this tab's storage only", async () => {
-    const { page, context, troubles } = await visit(browser, server, { loggedIn: false });
+    const { page } = await visit({ loggedIn: false });
     await page.goto("/");
     await page.getByRole("heading", { name: "Log in to EventFlow" }).waitFor();
-    await picture(page, "login");
     await page.getByRole("button", { name: "Get Dev Token & Login" }).click();
     await page.getByRole("heading", { name: "No functions yet" }).waitFor();
 
@@ -33,32 +22,28 @@ test("the development login leads in, and the token lies in this tab's storage o
     expect(stored[1]).toContain("token");
     expect(stored[2]).toBe("");
     expect(page.url(), "the token is in no address").not.toContain("ey");
-    expect(troubles.found).toEqual([]);
-    await context.close();
 });
 
 test("a login leads back to the page that was asked for, with its filters", async () => {
-    const { page, context } = await visit(browser, server, { loggedIn: false });
+    const { page } = await visit({ loggedIn: false });
     await page.goto("/n/default/functions?q=hello&sort=p99");
     await page.getByLabel("Username").fill("admin");
     await page.getByLabel("Password").fill("admin");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     await page.getByRole("heading", { name: "Functions", exact: true }).waitFor();
     expect(new URL(page.url()).search).toBe("?q=hello&sort=p99");
-    await context.close();
 });
 
 test("a login never leads to another site", async () => {
-    const { page, context } = await visit(browser, server, { loggedIn: false });
+    const { page } = await visit({ loggedIn: false });
     await page.goto("/login?next=//evil.example/");
     await page.getByRole("button", { name: "Get Dev Token & Login" }).click();
     await page.getByRole("heading", { name: "Functions", exact: true }).waitFor();
     expect(new URL(page.url()).origin).toBe(server.url);
-    await context.close();
 });
 
 test("a wrong password is said in words, and empty fields are named", async () => {
-    const { page, context } = await visit(browser, server, { loggedIn: false });
+    const { page } = await visit({ loggedIn: false });
     await page.goto("/login");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     await page.getByText("Give your username.").waitFor();
@@ -66,22 +51,20 @@ test("a wrong password is said in words, and empty fields are named", async () =
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     expect(await page.getByRole("alert").textContent()).toContain("User and password do not match");
-    await context.close();
 });
 
 test("an ended session leads to the login, says why, and back", async () => {
-    const { page, context } = await visit(browser, server, { lifetimeMs: 4_000 });
+    const { page } = await visit({ lifetimeMs: 4_000 });
     await page.goto("/n/default/functions?q=a");
     await page.getByRole("heading", { name: "Functions", exact: true }).waitFor();
     await page.getByText("Your session has ended.").waitFor();
     await page.getByRole("button", { name: "Get Dev Token & Login" }).click();
     await page.getByRole("heading", { name: "Functions", exact: true }).waitFor();
     expect(new URL(page.url()).search).toBe("?q=a");
-    await context.close();
 });
 
 test("a token that the server takes no longer ends the session", async () => {
-    const { page, context } = await visit(browser, server, { loggedIn: false });
+    const { page } = await visit({ loggedIn: false });
     await page.addInitScript(() => {
         if (sessionStorage.getItem("e2e")) return;
         sessionStorage.setItem("e2e", "1");
@@ -91,20 +74,18 @@ test("a token that the server takes no longer ends the session", async () => {
     await page.goto("/n/default/functions");
     await page.getByText("Your session has ended.").waitFor();
     expect(await page.evaluate(() => sessionStorage.getItem("eventflow.session"))).toBeNull();
-    await context.close();
 });
 
 test("logging out forgets the token", async () => {
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/");
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByRole("heading", { name: "Log in to EventFlow" }).waitFor();
     expect(await page.evaluate(() => sessionStorage.getItem("eventflow.session"))).toBeNull();
-    await context.close();
 });
 
 test("the login meets WCAG 2.2 AA in both themes, and fits a phone", async () => {
-    const { page, context } = await visit(browser, server, { loggedIn: false, viewport: PHONE });
+    const { page } = await visit({ loggedIn: false, viewport: PHONE });
     await page.goto("/login");
     await page.getByRole("button", { name: "Get Dev Token & Login" }).waitFor();
     await settled(page);
@@ -115,5 +96,4 @@ test("the login meets WCAG 2.2 AA in both themes, and fits a phone", async () =>
     await page.getByRole("button", { name: "Get Dev Token & Login" }).waitFor();
     expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");
     expect(await accessibility(page)).toEqual([]);
-    await context.close();
 });

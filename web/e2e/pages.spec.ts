@@ -1,12 +1,9 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 
-import { DESKTOP, launch, PHONE, picture, visit } from "./harness/browser.ts";
-import { accessibility, settled, sticksOut } from "./harness/checks.ts";
-import { Server } from "./harness/server.ts";
+import { DESKTOP, FOUR_K, PHONE, picture } from "./harness/browser.ts";
+import { accessibility, settled, sticksOut, theme } from "./harness/checks.ts";
+import { stage } from "./harness/stage.ts";
 
-let server: Server;
-let browser: Browser;
 const ids: Record<string, string> = {};
 
 /** What a team has after a day: functions that do well and badly, calls of all kinds, a dead letter. */
@@ -34,15 +31,11 @@ async function furnish(): Promise<void> {
     for (const name of ["ok", "failed"]) await server.ended(ids[name] ?? "");
 }
 
+const { server, visit } = stage();
+
 beforeAll(async () => {
-    [server, browser] = await Promise.all([Server.start(), launch()]);
     await furnish();
 });
-afterAll(async () => {
-    await browser.close();
-    await server.stop();
-});
-
 /** Every page, by the name of its picture. */
 const PAGES: [string, () => string][] = [
     ["dashboard", () => "/n/default/functions"],
@@ -67,55 +60,82 @@ const PAGES: [string, () => string][] = [
 
 const PICTURED_ON_A_PHONE = new Set(["dashboard", "function-overview", "invocation-dead"]);
 
-test.each(PAGES)("%s is accessible, keeps to its policy, and fits a phone", async (name, path) => {
-    const { page, context, troubles } = await visit(browser, server, { viewport: DESKTOP });
-    await page.goto(path());
-    await settled(page);
-    await picture(page, name);
-    expect(await accessibility(page)).toEqual([]);
-    expect(await page.getByRole("heading", { level: 1 }).count()).toBe(1);
-    expect(await page.title()).toMatch(/EventFlow/);
-    expect(await sticksOut(page)).toEqual([]);
-    await page.setViewportSize(PHONE);
-    await settled(page);
-    if (PICTURED_ON_A_PHONE.has(name)) await picture(page, `phone-${name}`);
-    expect(await sticksOut(page), "on a phone").toEqual([]);
-    expect(troubles.found).toEqual([]);
-    await context.close();
-});
+test.each(PAGES)(
+    "%s is accessible in both themes, fits a phone and fills a 4K screen",
+    async (name, path) => {
+        const { page } = await visit({ viewport: FOUR_K });
+        await page.goto(path());
+        await settled(page);
+        expect(await sticksOut(page), "on a 4K screen").toEqual([]);
+        await page.setViewportSize(DESKTOP);
+        await picture(page, name);
+        expect(await accessibility(page), "dark, on a desk").toEqual([]);
+        expect(await page.getByRole("heading", { level: 1 }).count()).toBe(1);
+        expect(await page.title()).toMatch(/EventFlow/);
+        expect(await sticksOut(page)).toEqual([]);
+        await page.setViewportSize(PHONE);
+        if (PICTURED_ON_A_PHONE.has(name)) await picture(page, `phone-${name}`);
+        expect(await sticksOut(page), "on a phone").toEqual([]);
+        await theme(page, "light");
+        expect(await accessibility(page), "light, on a phone").toEqual([]);
+    },
+);
 
-test("the light theme is accessible too, and is remembered", async () => {
-    const { page, context } = await visit(browser, server);
+/** Every dialog: the page that opens it, and the button that does. */
+const DIALOGS: [string, () => string, string | RegExp][] = [
+    ["delete a function", () => "/n/default/functions/resize", "Delete"],
+    ["roll back", () => "/n/default/functions/resize/versions", "Roll back"],
+    ["review a change", () => "/n/default/functions/resize/edit", "Review and save"],
+    ["replay a call", () => `/n/default/invocations/${ids["ok"] ?? ""}`, "Replay"],
+    ["commands of a call", () => `/n/default/invocations/${ids["ok"] ?? ""}`, "Commands"],
+    ["cancel a call", () => `/n/default/invocations/${ids["running"] ?? ""}`, "Cancel"],
+    ["cancel calls", () => "/n/default/invocations", "Cancel …"],
+    ["replay calls", () => "/n/default/invocations", "Replay …"],
+    ["keep a filter", () => "/n/default/invocations?state=failed", "Keep this filter"],
+    ["redrive dead letters", () => "/n/default/dead-letters", "Redrive all …"],
+    ["discard dead letters", () => "/n/default/dead-letters", "Discard all …"],
+];
+
+test.each(DIALOGS)(
+    "the dialog to %s is accessible, fits a phone, and gives the focus back",
+    async (_, path, name) => {
+        const { page } = await visit();
+        await page.goto(path());
+        await settled(page);
+        const button = page.getByRole("button", { name, exact: true }).first();
+        await button.focus();
+        await page.keyboard.press("Enter");
+        const dialog = page.getByRole("dialog");
+        await dialog.waitFor();
+        await settled(page);
+        expect(await accessibility(page), "dark, on a desk").toEqual([]);
+        await page.setViewportSize(PHONE);
+        await theme(page, "light");
+        expect(await sticksOut(page), "on a phone").toEqual([]);
+        expect(await accessibility(page), "light, on a phone").toEqual([]);
+        await page.keyboard.press("Escape");
+        await dialog.waitFor({ state: "hidden" });
+        expect(await button.evaluate((element) => element === document.activeElement)).toBe(true);
+    },
+);
+
+test("the theme that was chosen is remembered", async () => {
+    const { page } = await visit();
     await page.goto("/n/default/functions");
     await settled(page);
-    await page
-        .getByRole("button", { name: /light|theme/i })
-        .first()
-        .click();
-    expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");
+    const shown = () => page.evaluate(() => document.documentElement.dataset["theme"]);
+    await page.getByRole("button", { name: "Switch to light" }).click();
+    expect(await shown()).toBe("light");
     await page.reload();
     await settled(page);
-    expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");
+    expect(await shown()).toBe("light");
     await picture(page, "dashboard-light");
-    for (const path of ["/n/default/functions", "/n/default/functions/resize", "/n/default/invocations"]) {
-        await page.goto(path);
-        await settled(page);
-        expect(await accessibility(page), path).toEqual([]);
-    }
-    await context.close();
-});
-
-test("every page fills a 4K screen without breaking", async () => {
-    const { page, context } = await visit(browser, server, { viewport: { width: 3840, height: 2160 } });
-    await page.goto("/n/default/functions");
-    await settled(page);
-    expect(await sticksOut(page)).toEqual([]);
-    await picture(page, "dashboard-4k");
-    await context.close();
+    await page.getByRole("button", { name: "Switch to dark" }).click();
+    expect(await shown()).toBe("dark");
 });
 
 test("by keyboard alone one finds a function, opens it and sees where one is", async () => {
-    const { page, context } = await visit(browser, server);
+    const { page } = await visit();
     await page.goto("/n/default/functions");
     await settled(page);
     await page.keyboard.press("Tab");
@@ -150,5 +170,4 @@ test("by keyboard alone one finds a function, opens it and sees where one is", a
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     expect(await remove.evaluate((element) => element === document.activeElement)).toBe(true);
-    await context.close();
 });

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
-import type { Server } from "./server.ts";
+import type { Server, Session } from "./server.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FLAGS = [
@@ -19,6 +19,7 @@ const FLAGS = [
 ];
 
 export const DESKTOP = { width: 1280, height: 800 };
+export const FOUR_K = { width: 3840, height: 2160 };
 export const PHONE = { width: 360, height: 740 };
 
 function executable(): string {
@@ -54,25 +55,29 @@ export class Troubles {
 
 export type Visit = { context: BrowserContext; page: Page; troubles: Troubles };
 
-/** A fresh profile with one page; `loggedIn` by a token as the login would have left it. */
-export async function visit(
-    browser: Browser,
-    server: Server,
-    options: { viewport?: { width: number; height: number }; loggedIn?: boolean; lifetimeMs?: number } = {},
-): Promise<Visit> {
+export type VisitOptions = {
+    viewport?: { width: number; height: number };
+    /** By the token of `admin`, as a login would have left it; or of another session. */
+    loggedIn?: boolean | Session;
+    /** Of the session, in milliseconds. */
+    lifetimeMs?: number;
+    /** The address of the page; default: the server's own. */
+    url?: string;
+};
+
+/** A fresh profile with one page. */
+export async function opening(browser: Browser, server: Server, options: VisitOptions): Promise<Visit> {
+    const { viewport = DESKTOP, loggedIn = true, lifetimeMs = 3_600_000, url = server.url } = options;
     const context = await browser.newContext({
-        baseURL: server.url,
-        viewport: options.viewport ?? DESKTOP,
+        baseURL: url,
+        viewport,
         acceptDownloads: true,
         permissions: ["clipboard-read", "clipboard-write"],
     });
-    context.setDefaultTimeout(20_000);
-    if (options.loggedIn ?? true) {
-        const session = {
-            token: server.token,
-            username: "admin",
-            expiresAt: Date.now() + (options.lifetimeMs ?? 3_600_000),
-        };
+    context.setDefaultTimeout(60_000);
+    if (loggedIn !== false) {
+        const who = loggedIn === true ? { token: server.token, username: "admin" } : loggedIn;
+        const session = { ...who, expiresAt: Date.now() + lifetimeMs };
         await context.addInitScript((stored) => {
             // Once for the tab: a logout stays one.
             if (sessionStorage.getItem("e2e") !== null) return;
@@ -84,6 +89,19 @@ export async function visit(
     const troubles = new Troubles();
     troubles.watch(page);
     return { context, page, troubles };
+}
+
+/** Ends a visit. Where its test failed, what its pages showed then is kept in target/web-failures. */
+export async function closing({ context }: Visit, failed: string | null): Promise<void> {
+    if (failed !== null) {
+        const name = failed.replace(/[^a-z0-9]+/gi, "-").slice(0, 100);
+        for (const [at, page] of context.pages().entries()) {
+            const path = join(ROOT, "target/web-failures", `${name}-${at}.png`);
+            await page.screenshot({ path, timeout: 5_000 }).catch(() => undefined);
+            process.stderr.write(`${failed}: the page was ${page.url()}, see ${path}\n`);
+        }
+    }
+    await context.close();
 }
 
 /** Keeps a picture of the page under docs/screenshots, where `EVENTFLOW_SCREENSHOTS=1` asks for them. */

@@ -16,10 +16,15 @@ declare global {
 /** What breaks WCAG 2.2 AA on the page, one line for each element. */
 export async function accessibility(page: Page): Promise<string[]> {
     if (!(await page.evaluate(() => window.axe !== undefined))) await page.evaluate(AXE);
-    const results = await page.evaluate(
-        async (rules) => window.axe?.run(document, { runOnly: { type: "tag", values: rules } }),
-        RULES,
-    );
+    const results = await page.evaluate(async (rules) => {
+        const runOnly = { type: "tag", values: rules };
+        return window.axe?.run(document, {
+            runOnly,
+            resultTypes: ["violations"],
+            iframes: false,
+            preload: false,
+        });
+    }, RULES);
     if (results === undefined) throw new Error("axe did not run");
     return results.violations.flatMap((violation) =>
         violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 160)} (${violation.help})`),
@@ -46,4 +51,9 @@ export async function settled(page: Page): Promise<void> {
             document.querySelector("h1") !== null &&
             document.querySelector('[role="status"][aria-label^="Loading"], [aria-busy="true"]') === null,
     );
+}
+
+/** Colours as after a press on the button for them. */
+export async function theme(page: Page, wanted: "dark" | "light"): Promise<void> {
+    await page.evaluate((value) => (document.documentElement.dataset["theme"] = value), wanted);
 }

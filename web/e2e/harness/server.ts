@@ -1,18 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 /** The binary under test: `$EVENTFLOW_BIN`, else the debug build of this repository. */
 const BINARY =
     process.env["EVENTFLOW_BIN"] ?? resolve(import.meta.dirname, "../../../target/debug/eventflow");
-const START_MS = 60_000;
+const START_MS = 120_000;
 const GRACE_MS = 15_000;
 
 export type Declaration = Record<string, unknown> & { name: string };
 type Json = Record<string, unknown>;
+export type Session = { token: string; username: string };
 
 /** `eventflow dev` with fresh data, on a port of its own that it keeps over restarts. */
 export class Server {
@@ -21,17 +25,14 @@ export class Server {
     private process: ChildProcess | undefined;
     private said: string[] = [];
 
-    private constructor(
-        private readonly data: string,
-        private readonly settings: string[],
-    ) {}
+    private readonly data = mkdtempSync(join(tmpdir(), "eventflow-web-"));
 
-    /** Starts a server; `settings` are KEY=VALUE as for `--set`. */
-    static async start(settings: string[] = []): Promise<Server> {
-        const server = new Server(await mkdtemp(join(tmpdir(), "eventflow-web-")), settings);
-        await server.run("127.0.0.1:0");
-        server.token = await server.login();
-        return server;
+    /** `settings` are KEY=VALUE as for `--set`. It does not run before `start`. */
+    constructor(private readonly settings: readonly string[] = []) {}
+
+    async start(): Promise<void> {
+        await this.run("127.0.0.1:0");
+        this.token = await this.login();
     }
 
     private async run(listen: string): Promise<void> {
@@ -97,6 +98,38 @@ export class Server {
     async login(): Promise<string> {
         const answer = await this.rest("POST", "/auth/token", { username: "admin", password: "admin" });
         return String(answer["token"]);
+    }
+
+    /** A session of somebody with these rights only, signed as the server signs its own tokens. */
+    sessionOf(username: string, grants: { namespace: string; role: string }[]): Session {
+        const key = readFileSync(join(this.data, "data/jwt.key"), "utf8").trim();
+        const now = Math.floor(Date.now() / 1000);
+        const claims = {
+            iss: "eventflow",
+            aud: "eventflow-api",
+            sub: username,
+            iat: now,
+            exp: now + 3600,
+            grants,
+        };
+        const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+        const signed = `${part({ typ: "JWT", alg: "HS256" })}.${part(claims)}`;
+        const signature = createHmac("sha256", key).update(signed).digest("base64url");
+        return { username, token: `${signed}.${signature}` };
+    }
+
+    /** Runs what a page offers for a terminal, with `eventflow` on the path; its output. */
+    async shell(command: string): Promise<string> {
+        const home = join(this.data, "home");
+        if (!existsSync(home)) {
+            mkdirSync(home);
+            symlinkSync(BINARY, join(home, "eventflow"));
+        }
+        const { stdout } = await promisify(execFile)("/bin/sh", ["-ec", command], {
+            env: { HOME: home, PATH: `${home}:${process.env["PATH"] ?? ""}` },
+            timeout: 60_000,
+        });
+        return stdout;
     }
 
     async rest(method: string, path: string, body?: unknown): Promise<Json> {

@@ -1,5 +1,6 @@
 import { useQuery } from "@connectrpc/connect-query";
 
+import { whyNot } from "@/api/query";
 import { useFunctions } from "@/api/useFunctions";
 import { ALL_NAMESPACES } from "@/paths";
 
@@ -11,11 +12,13 @@ export type Role = (typeof ROLES)[number];
 
 /** What the caller may do. The server decides; this is for buttons that say beforehand why they would not work. */
 export function useAccess() {
-    const { data, error } = useQuery(AuthService.method.getCaller, {}, { staleTime: 60_000 });
+    const query = useQuery(AuthService.method.getCaller, {}, { staleTime: 60_000 });
+    const { data } = query;
     const grants = data?.grants ?? [];
     return {
         known: data !== undefined,
-        error,
+        /** Why it is not known. */
+        error: whyNot(query),
         subject: data?.subject ?? "",
         everywhere: grants.some((grant) => grant.namespace === ""),
         /** Why the caller may not do in this namespace what needs the role; undefined where it is allowed or not known. */

@@ -6,6 +6,7 @@ import { useAccess } from "@/api/useAccess";
 import { useWatchFunctions } from "@/api/useFunctions";
 import { IconButton } from "@/components/Button";
 import { Logo } from "@/components/Logo";
+import { ErrorState } from "@/components/states";
 import { rememberNamespace } from "@/lib/useNamespace";
 import { ALL_NAMESPACES } from "@/paths";
 
@@ -53,7 +54,7 @@ export function Shell() {
                 <Sidebar namespace={namespace} />
             </div>
             <div className="flex min-w-0 flex-col">
-                <header className="sticky top-0 z-20 flex min-h-13 items-center gap-3 border-b border-line bg-ground/95 px-3 sm:px-6">
+                <header className="sticky top-0 z-20 flex min-h-13 items-center gap-3 border-b border-line bg-ground px-3 sm:px-6">
                     <IconButton
                         label="Menu"
                         aria-expanded={open}
@@ -72,7 +73,7 @@ export function Shell() {
                     className={`sticky top-13 z-20 -mt-0.5 h-0.5 bg-accent transition-opacity ${loading ? "animate-pulse opacity-100" : "opacity-0"}`}
                 />
                 <main id="main" tabIndex={-1} className="min-w-0 grow outline-none">
-                    <Outlet />
+                    {access.error ? <ErrorState error={access.error} /> : <Outlet />}
                 </main>
             </div>
         </div>

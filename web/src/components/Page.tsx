@@ -40,7 +40,7 @@ export function Panel({
 }) {
     return (
         <section aria-label={title} className="panel min-w-0">
-            <header className="flex min-h-11 flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-1.5">
+            <header className="flex min-h-12 flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-1.5">
                 <h2 className="font-semibold">{title}</h2>
                 {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
             </header>

@@ -45,7 +45,7 @@ export function Badge({
     return (
         <span
             title={title}
-            className={`inline-flex items-center gap-1.5 rounded-full border px-2 py-px text-[0.8rem] font-medium whitespace-nowrap ${TONES[tone]}`}
+            className={`inline-flex items-center gap-1.5 rounded-full border px-2 py-px align-middle text-[0.8rem] font-medium whitespace-nowrap ${TONES[tone]}`}
         >
             <span
                 aria-hidden

@@ -110,14 +110,3 @@ export function SelectField({ label, hint, error, labelHidden, options, classNam
         </Frame>
     );
 }
-
-type CheckFieldProps = InputHTMLAttributes<HTMLInputElement> & { label: string; ref?: Ref<HTMLInputElement> };
-
-export function CheckField({ label, ...rest }: CheckFieldProps) {
-    return (
-        <label className="inline-flex min-h-9 items-center gap-2">
-            <input type="checkbox" {...rest} className="size-4 accent-accent" />
-            <span>{label}</span>
-        </label>
-    );
-}

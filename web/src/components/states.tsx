@@ -52,7 +52,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
             <h2 className="text-lg font-semibold">{problem.title}</h2>
             <p className="max-w-2xl text-ink-soft [overflow-wrap:anywhere]">{problem.message}</p>
             {problem.reason && <p className="font-mono text-[0.8rem] text-ink-faint">{problem.reason}</p>}
-            {onRetry && <Button onClick={onRetry}>Try again</Button>}
+            {onRetry && !problem.unreachable && <Button onClick={onRetry}>Try again</Button>}
         </div>
     );
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 
 import type { InvocationFilter } from "@/api/generated/eventflow/v1/invocation_pb";
+import { whyNot } from "@/api/query";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { TextField } from "@/components/fields";
@@ -34,6 +35,7 @@ export function BulkDialog({ kind, namespace, filter, children, onClose, onDone 
         gcTime: 0,
         staleTime: Infinity,
     });
+    const why = whyNot(count);
     const { run, start, stop } = useBulk(kind);
     const { verb, what } = WORDS[kind];
     const title = `${verb} ${what}s`;
@@ -52,8 +54,8 @@ export function BulkDialog({ kind, namespace, filter, children, onClose, onDone 
                         onClose={onClose}
                     />
                 )}
-                {run.phase === "idle" && count.isPending && <Loading label="Counting" rows={2} />}
-                {run.phase === "idle" && count.error && <ErrorNote error={count.error} />}
+                {run.phase === "idle" && !count.data && !why && <Loading label="Counting" rows={2} />}
+                {run.phase === "idle" && why !== null && <ErrorNote error={why} />}
                 {run.phase === "idle" && count.data !== undefined && (
                     <BulkForm kind={kind} count={count.data} onBegin={begin} onClose={onClose}>
                         {children}

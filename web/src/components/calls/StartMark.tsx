@@ -7,7 +7,7 @@ export function StartMark({ start }: { start: StartKind }) {
     if (start === StartKind.COLD) {
         return (
             <span
-                className="inline-flex items-center gap-1 text-busy"
+                className="inline-flex items-center gap-1 align-middle text-busy"
                 title="The code had to be started for it"
             >
                 <Snowflake aria-hidden className="size-3.5" />
@@ -17,7 +17,10 @@ export function StartMark({ start }: { start: StartKind }) {
     }
     if (start === StartKind.WARM) {
         return (
-            <span className="inline-flex items-center gap-1 text-ink-soft" title="The code was there already">
+            <span
+                className="inline-flex items-center gap-1 align-middle text-ink-soft"
+                title="The code was there already"
+            >
                 <Flame aria-hidden className="size-3.5" />
                 warm
             </span>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentOf, extensionOf } from "./content";
+import { contentOf, extensionOf, typeOf } from "./content";
 
 const of = (text: string, type = "") => contentOf(new TextEncoder().encode(text), type);
 
@@ -35,6 +35,25 @@ describe("contentOf", () => {
         expect(contentOf(bytes, "IMAGE/PNG; x=y")).toEqual({ kind: "image", type: "image/png" });
         expect(contentOf(bytes, "image/svg+xml")).toEqual({ kind: "binary" });
         expect(contentOf(bytes, "application/pdf")).toEqual({ kind: "binary" });
+    });
+});
+
+describe("typeOf", () => {
+    const png = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]);
+    const webp = new TextEncoder().encode("RIFF0000WEBPVP8 ");
+
+    it("knows images by their first bytes where the type says nothing", () => {
+        expect(typeOf(png, "application/octet-stream")).toBe("image/png");
+        expect(typeOf(webp, "")).toBe("image/webp");
+        expect(contentOf(png, "application/octet-stream")).toEqual({ kind: "image", type: "image/png" });
+    });
+
+    it("believes a type that says something, and guesses nothing that could run", () => {
+        expect(typeOf(png, "text/html; charset=utf-8")).toBe("text/html");
+        expect(typeOf(new TextEncoder().encode("<svg onload=alert(1)>"), "")).toBe("");
+        expect(typeOf(new Uint8Array([0x89, 0x50]), "application/octet-stream")).toBe(
+            "application/octet-stream",
+        );
     });
 });
 

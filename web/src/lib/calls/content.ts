@@ -21,7 +21,7 @@ const MAX_PRETTY = 1024 * 1024;
 
 export function contentOf(bytes: Uint8Array, contentType: string): Content {
     if (bytes.length === 0) return { kind: "empty" };
-    const type = mediaType(contentType);
+    const type = typeOf(bytes, contentType);
     if (IMAGES.includes(type)) return { kind: "image", type };
     const text = decode(bytes);
     if (text === undefined) return { kind: "binary" };
@@ -29,6 +29,22 @@ export function contentOf(bytes: Uint8Array, contentType: string): Content {
         type === "" || type === "application/json" || type.endsWith("+json") || /^\s*[[{]/.test(text);
     const json = mayBeJson && bytes.length <= MAX_PRETTY ? pretty(text) : undefined;
     return json === undefined ? { kind: "text", text } : { kind: "json", text: json };
+}
+
+const SIGNATURES: readonly (readonly [type: string, at: number, bytes: string])[] = [
+    ["image/png", 0, "\x89PNG\r\n\x1a\n"],
+    ["image/jpeg", 0, "\xff\xd8\xff"],
+    ["image/gif", 0, "GIF8"],
+    ["image/webp", 8, "WEBP"],
+    ["image/avif", 4, "ftypavif"],
+];
+
+/** The media type as it was told. Where that says nothing, as for results of jobs, an image is known by its first bytes. */
+export function typeOf(bytes: Uint8Array, contentType: string): string {
+    const told = mediaType(contentType);
+    if (told !== "" && told !== "application/octet-stream") return told;
+    const start = String.fromCharCode(...bytes.subarray(0, 16));
+    return SIGNATURES.find(([, at, signature]) => start.startsWith(signature, at))?.[0] ?? told;
 }
 
 /** `Text/HTML; charset=utf-8` is `text/html`. */

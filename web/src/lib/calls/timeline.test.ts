@@ -5,9 +5,8 @@ import {
     AttemptSchema,
     InvocationSchema,
     InvocationState as State,
-    StartKind,
 } from "@/api/generated/eventflow/v1/invocation_pb";
-import { bars, lastStart, timeline } from "./timeline";
+import { bars, timeline } from "./timeline";
 
 const at = timestampFromMs;
 
@@ -121,17 +120,5 @@ describe("bars", () => {
     it("of a call without a length are whole", () => {
         const steps = timeline(create(InvocationSchema, { createTime: at(5), state: State.QUEUED }), 5);
         expect(bars(steps)).toEqual([{ left: 0, width: 100 }]);
-    });
-});
-
-describe("lastStart", () => {
-    it("is that of the attempt with the highest number", () => {
-        expect(
-            lastStart([
-                attempt(2, 1, 2, { start: StartKind.WARM }),
-                attempt(1, 0, 1, { start: StartKind.COLD }),
-            ]),
-        ).toBe(StartKind.WARM);
-        expect(lastStart([])).toBe(StartKind.UNSPECIFIED);
     });
 });

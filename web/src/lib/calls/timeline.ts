@@ -1,9 +1,4 @@
-import {
-    type Attempt,
-    type Invocation,
-    InvocationState,
-    StartKind,
-} from "@/api/generated/eventflow/v1/invocation_pb";
+import { type Attempt, type Invocation, InvocationState } from "@/api/generated/eventflow/v1/invocation_pb";
 import { hasEnded } from "./states";
 import { msOf } from "@/lib/time";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -112,12 +107,4 @@ export function bars(steps: readonly Step[], least = 0.6): Bar[] {
         const width = Math.max(least, ((step.to - step.from) / whole) * 100);
         return { left: Math.min(((step.from - begin) / whole) * 100, 100 - width), width };
     });
-}
-
-/** The kind of start of the last attempt. */
-export function lastStart(attempts: readonly Attempt[]): StartKind {
-    return attempts.reduce((last, one) => (one.number > last.number ? one : last), {
-        number: 0,
-        start: StartKind.UNSPECIFIED,
-    }).start;
 }

@@ -43,7 +43,7 @@ export function Filters({ filters, onChange, onClear }: Props) {
                     onChange={(event) => onChange({ text: event.target.value })}
                 />
             </label>
-            <div className="w-40">
+            <div className="w-44">
                 <SelectField
                     label="State"
                     labelHidden
@@ -52,7 +52,7 @@ export function Filters({ filters, onChange, onClear }: Props) {
                     onChange={(event) => onChange({ states: event.target.value ? [event.target.value] : [] })}
                 />
             </div>
-            <div className="w-40">
+            <div className="w-44">
                 <SelectField
                     label="Runtime"
                     labelHidden

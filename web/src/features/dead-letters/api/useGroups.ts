@@ -1,5 +1,4 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
 
 import { clientOf } from "@/api/client";
 import { WatchEventType } from "@/api/generated/eventflow/v1/function_service_pb";
@@ -8,8 +7,10 @@ import {
     InvocationService,
     type WatchInvocationsResponse,
 } from "@/api/generated/eventflow/v1/invocation_service_pb";
+import { whyNot } from "@/api/query";
 import type { StreamState } from "@/lib/stream";
 import { useStream } from "@/lib/useStream";
+import { useThrottled } from "@/lib/useThrottled";
 
 const SILENCE_MS = 45_000;
 /** Groups are counted anew at most so often, however many calls fail. */
@@ -35,14 +36,7 @@ export function useGroups(which: Which): Groups {
         placeholderData: keepPreviousData,
     });
     const { refetch } = query;
-    const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-    useEffect(() => () => clearTimeout(timer.current), []);
-    const recount = () => {
-        timer.current ??= setTimeout(() => {
-            timer.current = undefined;
-            void refetch();
-        }, RECOUNT_MS);
-    };
+    const recount = useThrottled(() => void refetch(), RECOUNT_MS);
     const { namespace, function: name, reason } = which;
     const filter = { function: name, reason, state: [InvocationState.FAILED] };
     const state = useStream<WatchInvocationsResponse>({
@@ -62,7 +56,7 @@ export function useGroups(which: Which): Groups {
     return {
         groups: query.data?.groups ?? [],
         loading: query.isPending,
-        error: query.data ? null : query.error,
+        error: whyNot(query),
         refetch: () => void refetch(),
         state,
     };

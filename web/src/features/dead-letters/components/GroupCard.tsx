@@ -4,6 +4,7 @@ import { useId } from "react";
 import { Link } from "react-router";
 
 import { type DeadLetterGroup, InvocationFilterSchema } from "@/api/generated/eventflow/v1/invocation_pb";
+import { useAccess } from "@/api/useAccess";
 import { Button } from "@/components/Button";
 import { Time } from "@/components/Time";
 import { countText, plural } from "@/lib/numbers";
@@ -22,6 +23,7 @@ type GroupCardProps = {
 /** Dead letters of one function that failed for one reason: what happened, and what can be done with all of them. */
 export function GroupCard({ group, showNamespace, open, onToggle, onWish }: GroupCardProps) {
     const { namespace, function: name, reason, count } = group;
+    const off = useAccess().missing("developer", namespace);
     const id = useId();
     const wish = (kind: Wish["kind"]) =>
         onWish({
@@ -68,10 +70,10 @@ export function GroupCard({ group, showNamespace, open, onToggle, onWish }: Grou
                     </div>
                 </div>
                 <div className="flex flex-wrap gap-2">
-                    <Button onClick={() => wish("redrive")}>
+                    <Button disabledWhy={off} onClick={() => wish("redrive")}>
                         <RotateCcw /> Redrive …
                     </Button>
-                    <Button kind="danger" onClick={() => wish("discard")}>
+                    <Button kind="danger" disabledWhy={off} onClick={() => wish("discard")}>
                         <Trash2 /> Discard …
                     </Button>
                 </div>

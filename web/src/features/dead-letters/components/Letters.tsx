@@ -7,6 +7,8 @@ import {
     type Invocation,
     InvocationFilterSchema,
 } from "@/api/generated/eventflow/v1/invocation_pb";
+import { useAccess } from "@/api/useAccess";
+import { whyNot } from "@/api/query";
 import { Button, IconButton } from "@/components/Button";
 import { ShortId } from "@/components/calls/ShortId";
 import { ErrorNote, Loading } from "@/components/states";
@@ -19,17 +21,19 @@ type LettersProps = { group: DeadLetterGroup; onWish: (wish: Wish) => void };
 
 /** The calls of a group, to look into and to act on one by one or as ticked. */
 export function Letters({ group, onWish }: LettersProps) {
+    const off = useAccess().missing("developer", group.namespace);
     const [pages, setPages] = useState(1);
     const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
     const query = useLetters(group, pages);
-    if (query.isPending) return <Loading label="Loading the calls" rows={3} />;
-    if (query.error) {
+    const error = whyNot(query);
+    if (error) {
         return (
             <div className="p-4">
-                <ErrorNote error={query.error} />
+                <ErrorNote error={error} />
             </div>
         );
     }
+    if (!query.data) return <Loading label="Loading the calls" rows={3} />;
     const letters = query.data.invocations;
     // One that was redriven meanwhile is there no more.
     const chosen = letters.filter((one) => ticked.has(one.id)).map((one) => one.id);
@@ -54,11 +58,15 @@ export function Letters({ group, onWish }: LettersProps) {
                     className="flex flex-wrap items-center gap-2 bg-raised px-4 py-1.5"
                 >
                     <span role="status">{plural(chosen.length, "dead letter")} ticked</span>
-                    <Button onClick={() => wish("redrive", chosen, "The dead letters that you ticked.")}>
+                    <Button
+                        disabledWhy={off}
+                        onClick={() => wish("redrive", chosen, "The dead letters that you ticked.")}
+                    >
                         <RotateCcw /> Redrive …
                     </Button>
                     <Button
                         kind="danger"
+                        disabledWhy={off}
                         onClick={() => wish("discard", chosen, "The dead letters that you ticked.")}
                     >
                         <Trash2 /> Discard …
@@ -71,6 +79,7 @@ export function Letters({ group, onWish }: LettersProps) {
                         key={call.id}
                         call={call}
                         ticked={ticked.has(call.id)}
+                        off={off}
                         onTick={() => tick(call.id)}
                         onWish={(kind) => wish(kind, [call.id], `The call ${call.id} of ${call.function}.`)}
                     />
@@ -90,11 +99,13 @@ export function Letters({ group, onWish }: LettersProps) {
 type LetterProps = {
     call: Invocation;
     ticked: boolean;
+    /** Why nothing can be done with it. */
+    off: string | undefined;
     onTick: () => void;
     onWish: (kind: Wish["kind"]) => void;
 };
 
-function Letter({ call, ticked, onTick, onWish }: LetterProps) {
+function Letter({ call, ticked, off, onTick, onWish }: LetterProps) {
     const short = call.id.slice(-12);
     return (
         <li
@@ -122,10 +133,10 @@ function Letter({ call, ticked, onTick, onWish }: LetterProps) {
                 </span>
             </div>
             <span className="flex shrink-0">
-                <IconButton label={`Redrive ${short}`} onClick={() => onWish("redrive")}>
+                <IconButton label={`Redrive ${short}`} disabledWhy={off} onClick={() => onWish("redrive")}>
                     <RotateCcw />
                 </IconButton>
-                <IconButton label={`Discard ${short}`} onClick={() => onWish("discard")}>
+                <IconButton label={`Discard ${short}`} disabledWhy={off} onClick={() => onWish("discard")}>
                     <Trash2 />
                 </IconButton>
             </span>

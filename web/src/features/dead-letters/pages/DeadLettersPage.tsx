@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useSearchParams } from "react-router";
 
 import { InvocationFilterSchema } from "@/api/generated/eventflow/v1/invocation_pb";
+import { useAccess } from "@/api/useAccess";
 import { Button, LinkButton } from "@/components/Button";
 import { BulkDialog } from "@/components/calls/BulkDialog";
 import { SelectField } from "@/components/fields";
@@ -62,6 +63,7 @@ type ToolbarProps = {
 
 function Toolbar({ namespace, function: name, reason, all, onWish }: ToolbarProps) {
     const [, setParams] = useSearchParams();
+    const off = useAccess().missing("developer", namespace);
     const { groups } = all;
     const total = groups.reduce((sum, group) => sum + group.count, 0n);
     const set = (next: { function?: string; reason?: string }) => {
@@ -102,10 +104,10 @@ function Toolbar({ namespace, function: name, reason, all, onWish }: ToolbarProp
                     <span className="text-ink-soft">
                         {plural(total, "dead letter")} in {plural(groups.length, "group")}
                     </span>
-                    <Button kind="primary" onClick={() => wish("redrive")}>
+                    <Button kind="primary" disabledWhy={off} onClick={() => wish("redrive")}>
                         <RotateCcw /> Redrive all …
                     </Button>
-                    <Button kind="danger" onClick={() => wish("discard")}>
+                    <Button kind="danger" disabledWhy={off} onClick={() => wish("discard")}>
                         <Trash2 /> Discard all …
                     </Button>
                 </div>

@@ -81,5 +81,5 @@ export function CodeSection({ isNew, runtimes }: { isNew: boolean; runtimes: rea
 const RUNTIME_LABELS: Record<string, string> = {
     container: "container: an OCI image",
     wasm: "wasm: a WebAssembly module",
-    process: "process: a command of this machine",
+    process: "process: a local command",
 };

@@ -7,6 +7,7 @@ import { useAccess } from "@/api/useAccess";
 import { useFunction } from "@/api/useFunctions";
 import { Button, LinkButton } from "@/components/Button";
 import { ManagedNote } from "@/components/ManagedNote";
+import { DisconnectedNote } from "@/components/states";
 import { toast } from "@/components/toast";
 import { manifestOf } from "@/manifest/manifest";
 import { toYaml } from "@/manifest/yaml";
@@ -33,7 +34,7 @@ export function EditFunction({ loaded }: { loaded: EventFlowFunction }) {
     const editor = useEditor(manifestOf(loaded), { name, namespace });
     const { send, refusal, busy } = useSave(editor);
     const [review, setReview] = useState<Review | null>(null);
-    const { value: live, synced } = useFunction(namespace, name);
+    const { value: live, synced, stream } = useFunction(namespace, name);
     const gone = synced && live?.uid !== base.uid;
     const other = live && live.uid === base.uid && live.etag !== base.etag ? live : undefined;
 
@@ -69,6 +70,7 @@ export function EditFunction({ loaded }: { loaded: EventFlowFunction }) {
                 onSubmit={() => off === undefined && void check()}
                 notes={
                     <>
+                        <DisconnectedNote state={stream} />
                         <ManagedNote value={live ?? base} />
                         {!conflict && <Refused refusal={refusal} />}
                         {gone && (

@@ -74,7 +74,7 @@ export function EditorFrame({ editor, isNew, known, notes, actions, onSubmit }: 
                         </div>
                     </div>
                 </div>
-                <div className="sticky bottom-0 z-10 -mx-4 flex flex-wrap justify-end gap-2 border-t border-line bg-ground/95 px-4 py-3 sm:-mx-6 sm:px-6">
+                <div className="sticky bottom-0 z-10 -mx-4 flex flex-wrap justify-end gap-2 border-t border-line bg-ground px-4 py-3 sm:-mx-6 sm:px-6">
                     {actions}
                 </div>
             </form>

@@ -2,6 +2,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { useParams } from "react-router";
 
 import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+import { whyNot } from "@/api/query";
 import { Page } from "@/components/Page";
 import { ErrorState, Loading } from "@/components/states";
 import { useNamespace } from "@/lib/useNamespace";
@@ -17,13 +18,14 @@ export default function EditFunctionPage() {
         { namespace, name },
         { staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false },
     );
+    const error = whyNot(loaded);
     const value = loaded.data?.function;
     return (
         <Page title={`Edit ${name}`}>
             {value ? (
                 <EditFunction key={value.uid} loaded={value} />
-            ) : loaded.error ? (
-                <ErrorState error={loaded.error} onRetry={() => void loaded.refetch()} />
+            ) : error ? (
+                <ErrorState error={error} onRetry={() => void loaded.refetch()} />
             ) : (
                 <Loading rows={8} />
             )}

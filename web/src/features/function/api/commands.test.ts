@@ -33,7 +33,7 @@ test("curl sends the same request as the panel, with a token that is asked for w
     expect(text).toContain(
         `'https://flow.example/v1/namespaces/media/functions/resize:invoke?wait=10s&version=3'`,
     );
-    expect(text).toContain(`"Authorization: Bearer $(eventflow login --print)"`);
+    expect(text).toContain(`"Authorization: Bearer $(eventflow --url https://flow.example login --print)"`);
     expect(text).toContain(`--data-binary '{"name": "it'\\''s"}'`);
 });
 

@@ -1,4 +1,4 @@
-import { shellWord } from "@/lib/calls/commands";
+import { authorization, cliCommand, shellWord } from "@/lib/shell";
 
 import { invokePath } from "./invoke";
 
@@ -12,10 +12,6 @@ export type CommandCall = {
     version: string;
 };
 
-/** Asks the CLI for the token, so that none is ever on the clipboard. */
-const AUTHORIZATION = '"Authorization: Bearer $(eventflow login --print)"';
-const DEFAULT_SERVER = "http://127.0.0.1:8080";
-
 export function invokeCommands(server: string, namespace: string, name: string, call: CommandCall) {
     return [
         { label: "CLI", text: cli(server, namespace, name, call) },
@@ -27,10 +23,7 @@ export function invokeCommands(server: string, namespace: string, name: string, 
 const named = (call: CommandCall) => call.headers.filter((each) => each.name.trim());
 
 function cli(server: string, namespace: string, name: string, call: CommandCall): string {
-    const words = ["eventflow"];
-    if (server !== DEFAULT_SERVER) words.push("--url", server);
-    if (namespace !== "default") words.push("-n", namespace);
-    words.push("invoke", name);
+    const words = ["invoke", name];
     if ("file" in call.payload) words.push("--file", call.payload.file);
     else if (call.payload.text) words.push("--data", call.payload.text);
     if (call.contentType) words.push("-H", `Content-Type: ${call.contentType}`);
@@ -38,12 +31,12 @@ function cli(server: string, namespace: string, name: string, call: CommandCall)
     if (call.waitSeconds !== undefined) words.push("--wait", `${call.waitSeconds}s`);
     else words.push(...(call.delay ? ["--delay", call.delay] : ["--async"]));
     if (call.version) words.push("--version", call.version);
-    return words.map(shellWord).join(" ");
+    return cliCommand(server, namespace, ...words);
 }
 
 function curl(server: string, namespace: string, name: string, call: CommandCall): string {
     const data = "file" in call.payload ? `@${call.payload.file}` : call.payload.text;
-    const parts = ["curl -sS", `-H ${AUTHORIZATION}`];
+    const parts = ["curl -sS", authorization(server)];
     if (call.contentType) parts.push(`-H ${shellWord(`Content-Type: ${call.contentType}`)}`);
     named(call).forEach((each) => parts.push(`-H ${shellWord(`${each.name}: ${each.value}`)}`));
     // A text that begins with @ would be taken for a file.
@@ -73,7 +66,7 @@ function grpcurl(server: string, namespace: string, name: string, call: CommandC
     const key = named(call).find((each) => each.name.toLowerCase() === "idempotency-key");
     return [
         `grpcurl${url.protocol === "http:" ? " -plaintext" : ""}`,
-        `-H ${AUTHORIZATION}`,
+        authorization(server),
         ...(key ? [`-H ${shellWord(`idempotency-key: ${key.value}`)}`] : []),
         `-d ${body}`,
         url.port ? url.host : `${url.hostname}:${url.protocol === "http:" ? 80 : 443}`,

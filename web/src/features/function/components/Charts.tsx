@@ -50,7 +50,7 @@ export function Charts({ points }: { points: readonly MetricsPoint[] }) {
                     label="Duration over time"
                     kind="lines"
                     times={times}
-                    format={spanText}
+                    format={(value) => (value === 0 ? "0" : spanText(value))}
                     series={[
                         {
                             label: "p50",

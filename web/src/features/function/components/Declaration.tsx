@@ -20,11 +20,15 @@ export function Declaration({ value }: { value: EventFlowFunction }) {
                 {words && <Line label="Command">{<code className="break-all">{words}</code>}</Line>}
                 {value.mode === Mode.HTTP && (
                     <Line label="URL">
-                        <span className="flex items-center gap-1">
-                            <code className="min-w-0 break-all">{url}</code>
-                            <CopyButton text={url} label="Copy the URL" />
-                            <span className="shrink-0 text-ink-faint">
-                                {value.url === UrlAccess.PUBLIC ? "public" : "private"}
+                        <span className="flex items-start gap-1">
+                            <span className="min-w-0">
+                                <code className="break-all">{url}</code>
+                                <span className="block text-ink-faint">
+                                    {value.url === UrlAccess.PUBLIC ? "public" : "private: needs a token"}
+                                </span>
+                            </span>
+                            <span className="-my-1.5">
+                                <CopyButton text={url} label="Copy the URL" />
                             </span>
                         </span>
                     </Line>

@@ -6,7 +6,7 @@ import { ContentView } from "@/components/calls/ContentView";
 import { Panel } from "@/components/Page";
 import { Badge } from "@/components/StateBadge";
 import { EmptyState, ErrorNote, Loading } from "@/components/states";
-import { extensionOf } from "@/lib/calls/content";
+import { extensionOf, typeOf } from "@/lib/calls/content";
 import { bytesText } from "@/lib/numbers";
 import { spanText } from "@/lib/time";
 import { paths } from "@/paths";
@@ -90,7 +90,7 @@ function save(bytes: Uint8Array<ArrayBuffer>, contentType: string, name: string)
     const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
     const link = document.createElement("a");
     link.href = url;
-    link.download = `${name}.${extensionOf(contentType)}`;
+    link.download = `${name}.${extensionOf(typeOf(bytes, contentType))}`;
     link.click();
     URL.revokeObjectURL(url);
 }

@@ -1,11 +1,13 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useEffectEvent, useState } from "react";
 
 import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+import { whyNot } from "@/api/query";
 import { SelectField } from "@/components/fields";
 import { ErrorState, Loading } from "@/components/states";
 import { Time } from "@/components/Time";
+import { useThrottled } from "@/lib/useThrottled";
 
 import { useFunctionContext } from "../api/context";
 import { Charts } from "../components/Charts";
@@ -30,11 +32,12 @@ export default function MetricsTab() {
         { placeholderData: keepPreviousData },
     );
     const { refetch } = metrics;
+    const error = whyNot(metrics);
+    const throttled = useThrottled(() => void refetch(), REFRESH_MS);
+    const refresh = useEffectEvent(throttled);
     useEffect(() => {
-        if (!activity) return;
-        const timer = setTimeout(() => void refetch(), REFRESH_MS);
-        return () => clearTimeout(timer);
-    }, [activity, refetch]);
+        if (activity) refresh();
+    }, [activity]);
 
     return (
         <div className="flex flex-col gap-4">
@@ -56,8 +59,8 @@ export default function MetricsTab() {
             </div>
             {metrics.data ? (
                 <Charts points={metrics.data.points} />
-            ) : metrics.error ? (
-                <ErrorState error={metrics.error} onRetry={() => void refetch()} />
+            ) : error ? (
+                <ErrorState error={error} onRetry={() => void refetch()} />
             ) : (
                 <Loading label="Loading metrics" rows={6} />
             )}

@@ -2,6 +2,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { useEffect } from "react";
 
 import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+import { whyNot } from "@/api/query";
 import { Panel } from "@/components/Page";
 import { ErrorState, Loading } from "@/components/states";
 
@@ -13,6 +14,7 @@ export default function VersionsTab() {
     const { namespace, name, version } = value;
     const list = useQuery(FunctionService.method.listVersions, { namespace, name, pageSize: 200 });
     const { refetch } = list;
+    const error = whyNot(list);
     useEffect(() => {
         void refetch();
     }, [version, refetch]);
@@ -20,8 +22,8 @@ export default function VersionsTab() {
         <Panel title="Versions" flush>
             {list.data ? (
                 <VersionList value={value} versions={list.data.versions} />
-            ) : list.error ? (
-                <ErrorState error={list.error} onRetry={() => void refetch()} />
+            ) : error ? (
+                <ErrorState error={error} onRetry={() => void refetch()} />
             ) : (
                 <Loading label="Loading versions" />
             )}

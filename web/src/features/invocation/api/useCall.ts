@@ -2,6 +2,7 @@ import { createConnectQueryKey, useQuery, useTransport } from "@connectrpc/conne
 import { useQueryClient } from "@tanstack/react-query";
 
 import { clientOf } from "@/api/client";
+import { whyNot } from "@/api/query";
 import type { Invocation } from "@/api/generated/eventflow/v1/invocation_pb";
 import {
     InvocationService,
@@ -61,8 +62,7 @@ export function useCall(namespace: string, id: string): Call {
     });
     return {
         invocation,
-        // What was read before stays in view while the connection is lost.
-        error: invocation ? null : query.error,
+        error: whyNot(query),
         refetch,
         state: ended ? { phase: "ended" } : state,
     };

@@ -1,10 +1,11 @@
 import { Download } from "lucide-react";
 import { useState, type ReactNode } from "react";
 
-import { Button } from "@/components/Button";
+import { whyNot } from "@/api/query";
+import { Button, IconButton } from "@/components/Button";
 import { Panel } from "@/components/Page";
 import { ErrorNote, Loading } from "@/components/states";
-import { extensionOf } from "@/lib/calls/content";
+import { extensionOf, typeOf } from "@/lib/calls/content";
 import { download } from "@/components/logs/export";
 import { toast } from "@/components/toast";
 import { lineOf } from "@/api/errors";
@@ -29,12 +30,13 @@ export function ContentPanel({ title, namespace, id, part, size, contentType, no
     const small = size <= BigInt(READ_AT_ONCE);
     const read = none === undefined && size > 0n && (small || wanted);
     const query = useContent(namespace, id, part, read);
+    const error = whyNot(query);
     const save = async () => {
         try {
             const { bytes, contentType: type } = query.data ?? (await readPart(namespace, id, part));
             download(
                 new Blob([bytes], { type: type || "application/octet-stream" }),
-                `${id}-${part}.${extensionOf(type)}`,
+                `${id}-${part}.${extensionOf(typeOf(bytes, type))}`,
             );
         } catch (error) {
             toast(lineOf(error), "bad");
@@ -45,9 +47,9 @@ export function ContentPanel({ title, namespace, id, part, size, contentType, no
             <span className="text-[0.85rem] text-ink-faint [overflow-wrap:anywhere]">
                 {contentType || "no type"} · <span title={`${size} bytes`}>{bytesText(size)}</span>
             </span>
-            <Button kind="quiet" onClick={() => void save()}>
-                <Download /> Download
-            </Button>
+            <IconButton label="Download" onClick={() => void save()}>
+                <Download />
+            </IconButton>
         </>
     );
     return (
@@ -61,8 +63,8 @@ export function ContentPanel({ title, namespace, id, part, size, contentType, no
                             <Button onClick={() => setWanted(true)}>Show it anyway</Button>
                         </p>
                     )}
-                    {read && query.isPending && <Loading label={`Loading the ${part}`} rows={2} />}
-                    {read && query.error && <ErrorNote error={query.error} />}
+                    {read && !error && !query.data && <Loading label={`Loading the ${part}`} rows={2} />}
+                    {read && error && <ErrorNote error={error} />}
                     {query.data && <ContentView {...query.data} label={title} />}
                 </>
             )}

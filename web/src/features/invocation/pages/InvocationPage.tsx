@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { InvocationState, type Invocation } from "@/api/generated/eventflow/v1/invocation_pb";
+import { useAccess } from "@/api/useAccess";
 import { Button } from "@/components/Button";
 import { CopyButton } from "@/components/CopyButton";
 import { LogViewer } from "@/components/logs/LogViewer";
@@ -112,6 +113,7 @@ function Heading({ call, state }: { call: Invocation; state: StreamState }) {
 function Actions({ call, refetch }: { call: Invocation; refetch: () => void }) {
     const [dialog, setDialog] = useState<"cancel" | "replay" | null>(null);
     const ended = hasEnded(call.state);
+    const off = useAccess().missing("developer", call.namespace);
     const close = () => setDialog(null);
     return (
         <>
@@ -120,7 +122,7 @@ function Actions({ call, refetch }: { call: Invocation; refetch: () => void }) {
                 <Button
                     kind="danger"
                     onClick={() => setDialog("cancel")}
-                    disabledWhy={call.cancelRequested ? "A cancel was asked for already" : undefined}
+                    disabledWhy={off ?? (call.cancelRequested ? "A cancel was asked for already" : undefined)}
                 >
                     <Ban /> Cancel
                 </Button>
@@ -128,7 +130,7 @@ function Actions({ call, refetch }: { call: Invocation; refetch: () => void }) {
             <Button
                 kind="primary"
                 onClick={() => setDialog("replay")}
-                disabledWhy={ended ? undefined : "It has not ended yet: cancel it first"}
+                disabledWhy={off ?? (ended ? undefined : "It has not ended yet: cancel it first")}
             >
                 <RotateCcw /> Replay
             </Button>

@@ -8,6 +8,7 @@ import {
     InvocationService,
     type WatchInvocationsResponse,
 } from "@/api/generated/eventflow/v1/invocation_service_pb";
+import { whyNot } from "@/api/query";
 import { filterFields, filterToParams, holds, watchFilter, type Filter } from "@/lib/calls/filter";
 import { countNewer, mergeRows, withChanges, type Changes } from "@/lib/calls/rows";
 import type { StreamState } from "@/lib/stream";
@@ -82,7 +83,7 @@ export function useCalls(namespace: string, filter: Filter, { token, asOf }: Pag
         newer: first ? 0 : countNewer(page, changes, fits),
         next: query.data?.next ? { token: query.data.next, asOf: query.data.asOf } : null,
         loading: query.isPending,
-        error: query.data ? null : query.error,
+        error: whyNot(query),
         refetch: () => void refetch(),
         state,
     };

@@ -3,6 +3,7 @@ import { Ban, RotateCcw } from "lucide-react";
 import { useState } from "react";
 
 import { InvocationFilterSchema } from "@/api/generated/eventflow/v1/invocation_pb";
+import { useAccess } from "@/api/useAccess";
 import { Button } from "@/components/Button";
 import { BulkDialog } from "@/components/calls/BulkDialog";
 import type { BulkKind } from "@/lib/calls/bulk";
@@ -22,6 +23,7 @@ type BulkBarProps = {
 /** Acts on the ticked calls, or where none is ticked on all that the filter holds. */
 export function BulkBar({ namespace, filter, ticked, onDone, onUntick }: BulkBarProps) {
     const [kind, setKind] = useState<BulkKind | null>(null);
+    const off = useAccess().missing("developer", namespace);
     const some = ticked.size > 0;
     const wire = some
         ? create(InvocationFilterSchema, { ids: [...ticked] })
@@ -40,10 +42,10 @@ export function BulkBar({ namespace, filter, ticked, onDone, onUntick }: BulkBar
                       ? "All calls"
                       : "All calls of the filter"}
             </span>
-            <Button onClick={() => setKind("cancel")}>
+            <Button disabledWhy={off} onClick={() => setKind("cancel")}>
                 <Ban /> Cancel …
             </Button>
-            <Button onClick={() => setKind("replay")}>
+            <Button disabledWhy={off} onClick={() => setKind("replay")}>
                 <RotateCcw /> Replay …
             </Button>
             {some && (

@@ -29,7 +29,7 @@ export function CallsTable({ rows, showNamespace, ticked, onTick }: CallsTablePr
             <Th className="w-8">
                 <input
                     type="checkbox"
-                    className="size-4 accent-accent"
+                    className="block size-4 accent-accent"
                     aria-label="All calls of this page"
                     checked={all}
                     onChange={() =>
@@ -82,7 +82,7 @@ function Row({ call, showNamespace, ticked, onTick }: RowProps) {
             <Td>
                 <input
                     type="checkbox"
-                    className="size-4 accent-accent"
+                    className="block size-4 accent-accent"
                     aria-label={`Call ${id.slice(-12)}`}
                     checked={ticked}
                     onChange={() => onTick([id], !ticked)}

@@ -1,8 +1,7 @@
-import { useQuery } from "@connectrpc/connect-query";
 import { SlidersHorizontal, X } from "lucide-react";
 import { useState } from "react";
 
-import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+import { useFunctions } from "@/api/useFunctions";
 import type { InvocationState } from "@/api/generated/eventflow/v1/invocation_pb";
 import { Button } from "@/components/Button";
 import { filterToParams, isEmpty, NO_FILTER, type Filter } from "@/lib/calls/filter";
@@ -95,12 +94,7 @@ function States({ states, onChange }: StatesProps) {
 type FunctionFieldProps = { namespace: string; value: string; onCommit: (name: string) => void };
 
 function FunctionField({ namespace, value, onCommit }: FunctionFieldProps) {
-    const { data } = useQuery(
-        FunctionService.method.listFunctions,
-        { namespace, pageSize: 500 },
-        { staleTime: 60_000 },
-    );
-    const names = [...new Set((data?.functions ?? []).map((one) => one.name))].sort();
+    const names = [...new Set(useFunctions(namespace).functions.map((one) => one.name))].sort();
     return (
         <>
             <CommitField

@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { Navigate, useSearchParams } from "react-router";
 
 import { AuthService } from "@/api/generated/eventflow/v1/auth_service_pb";
-import { queryClient } from "@/api/query";
+import { queryClient, whyNot } from "@/api/query";
 import { session } from "@/auth/session";
 import { useSession } from "@/auth/useSession";
 import { Logo } from "@/components/Logo";
@@ -17,7 +17,8 @@ import { PasswordForm, type Credentials } from "../components/PasswordForm";
 export default function LoginPage() {
     const current = useSession();
     const next = safeNext(useSearchParams()[0].get("next"));
-    const options = useQuery(AuthService.method.getLoginOptions, {}, { retry: 2 });
+    const options = useQuery(AuthService.method.getLoginOptions, {});
+    const notAnswering = whyNot(options);
     const login = useMutation(AuthService.method.issueToken);
     useEffect(() => {
         document.title = "Log in · EventFlow";
@@ -53,7 +54,7 @@ export default function LoginPage() {
                 )}
                 <div className="panel flex flex-col gap-4 p-5">
                     {login.error && <ErrorNote error={login.error} />}
-                    {!login.error && options.error && <ErrorNote error={options.error} />}
+                    {!login.error && notAnswering !== null && <ErrorNote error={notAnswering} />}
                     <PasswordForm busy={login.isPending} onSubmit={logIn} />
                     {options.data?.devLogin && <DevLogin busy={login.isPending} onLogin={logIn} />}
                 </div>

@@ -1,7 +1,6 @@
-import { useQuery } from "@connectrpc/connect-query";
 import { X } from "lucide-react";
 
-import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
+import { useFunctions } from "@/api/useFunctions";
 import { Button } from "@/components/Button";
 import { CommitField } from "@/components/CommitField";
 import { SelectField } from "@/components/fields";
@@ -73,12 +72,7 @@ export function LogFilters({ namespace, query, onChange }: LogFiltersProps) {
 type FunctionSelectProps = { namespace: string; value: string; onChoose: (name: string) => void };
 
 function FunctionSelect({ namespace, value, onChoose }: FunctionSelectProps) {
-    const { data } = useQuery(
-        FunctionService.method.listFunctions,
-        { namespace, pageSize: 1000 },
-        { staleTime: 30_000 },
-    );
-    const names = new Set((data?.functions ?? []).map((one) => one.name));
+    const names = new Set(useFunctions(namespace).functions.map((one) => one.name));
     if (value) names.add(value);
     const options = [
         { value: "", label: "all functions" },
