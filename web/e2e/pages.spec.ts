@@ -11,6 +11,7 @@ async function furnish(): Promise<void> {
     await server.applyShell("resize", 'cat; echo "resized" >&2', { retry: { maxAttempts: 2 } });
     await server.applyShell("resize", 'cat; echo "resized in $SIZE" >&2', { env: { SIZE: "large" } });
     await server.applyShell("mailer", "echo 'no such host: smtp' >&2; exit 4");
+    await server.applyShell("charge-card", "sleep 30", { timeout: "1s" });
     await server.applyShell("nightly-report-of-every-tenant-and-invoice", "sleep 60", { timeout: "10m" });
     await server.applyShell("retired", "cat");
     await server.rest("POST", "/v1/functions/retired:pause", {});
@@ -27,8 +28,10 @@ async function furnish(): Promise<void> {
         ids["ok"] = await server.invoke("resize", payload, "application/json");
     for (let call = 0; call < 3; call += 1)
         ids["failed"] = await server.invoke("mailer", payload, "application/json");
+    for (let call = 0; call < 2; call += 1)
+        ids["late"] = await server.invoke("charge-card", payload, "application/json");
     ids["running"] = await server.invoke("nightly-report-of-every-tenant-and-invoice");
-    for (const name of ["ok", "failed"]) await server.ended(ids[name] ?? "");
+    for (const name of ["ok", "failed", "late"]) await server.ended(ids[name] ?? "");
 }
 
 const { server, visit } = stage();

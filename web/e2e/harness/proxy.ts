@@ -20,8 +20,8 @@ const API = /^\/(eventflow\.v1\.|v1\/|auth\/)/;
  */
 export class Proxy {
     url = "";
-    /** Calls of the API so far, by the end of their path, each with the pieces of its answer so far. */
-    readonly calls: { name: string; pieces: number }[] = [];
+    /** Calls of the API so far, by the end of their path, each with the pieces of its answer so far and whether it is over. */
+    readonly calls: { name: string; pieces: number; ended: boolean }[] = [];
     /** Answers that were ended because of their silence. */
     silent = 0;
     private mode: Mode = "pass";
@@ -72,7 +72,8 @@ export class Proxy {
     private take(asked: IncomingMessage, answer: ServerResponse): void {
         const path = asked.url ?? "/";
         if (!API.test(path)) return this.forward(asked, answer);
-        const call = { name: path.split("/").at(-1) ?? "", pieces: 0 };
+        const call = { name: path.split("/").at(-1) ?? "", pieces: 0, ended: false };
+        answer.on("close", () => (call.ended = true));
         this.calls.push(call);
         const forward = () => this.forward(asked, answer, () => (call.pieces += 1));
         if (this.mode === "cut") asked.socket.destroy();

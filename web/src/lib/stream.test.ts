@@ -107,3 +107,27 @@ test("waits double up to a bound, and are spread by a fifth", () => {
     expect(backoff(0, () => 0)).toBeCloseTo(400);
     expect(backoff(0, () => 1)).toBeCloseTo(600);
 });
+
+test("a stream that waits for its next try makes it as soon as another one has found the server again", async () => {
+    const lost = new ConnectError("gone", Code.Unavailable);
+    const waiting = start([
+        [[], lost],
+        [[], lost],
+        [[], lost],
+        [[], lost],
+        [["a"], "silence"],
+    ]);
+    // In its fourth wait, of 3.2 s or more.
+    await vi.advanceTimersByTimeAsync(4_300);
+    expect(waiting.opened()).toBe(4);
+    const other = start([
+        [[], lost],
+        [["b"], "silence"],
+    ]);
+    await vi.advanceTimersByTimeAsync(650);
+    expect(other.messages).toEqual(["b"]);
+    expect(waiting.messages).toEqual(["a"]);
+    waiting.stop();
+    other.stop();
+    await Promise.all([waiting.done, other.done]);
+});

@@ -28,6 +28,9 @@ export type StreamOptions<T> = {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 
+/** Told to the other streams of the page when one has found the server again. */
+const REACHED = "eventflow:reached";
+
 export const SILENT = new Error("the stream went silent");
 
 /** The wait before try number `failures` + 1: doubled each time, spread by a fifth, bounded. */
@@ -44,7 +47,10 @@ export async function follow<T>(options: StreamOptions<T>): Promise<void> {
         onState({ phase: "connecting" });
         try {
             await once(options, () => {
-                if (failures !== 0) failures = 0;
+                if (failures !== 0) {
+                    failures = 0;
+                    window.dispatchEvent(new Event(REACHED));
+                }
                 onState({ phase: "live" });
             });
             if (signal.aborted) return;
@@ -94,17 +100,17 @@ async function once<T>(options: StreamOptions<T>, onLive: () => void): Promise<v
     }
 }
 
-/** Waits, but not longer than until the signal, or until the browser is back on line. */
+/** Waits, but not longer than until the signal, until the browser is back on line, or another stream got through. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
         const done = () => {
             clearTimeout(timer);
             signal.removeEventListener("abort", done);
-            window.removeEventListener("online", done);
+            for (const news of ["online", REACHED]) window.removeEventListener(news, done);
             resolve();
         };
         const timer = setTimeout(done, ms);
         signal.addEventListener("abort", done);
-        window.addEventListener("online", done);
+        for (const news of ["online", REACHED]) window.addEventListener(news, done);
     });
 }

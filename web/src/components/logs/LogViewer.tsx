@@ -1,7 +1,7 @@
 import { useEffect, useEffectEvent, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 import { Button } from "@/components/Button";
-import { DisconnectedNote, ErrorNote, LiveMark } from "@/components/states";
+import { DisconnectedNote, ErrorNote, LiveMark, Loading } from "@/components/states";
 import { plural } from "@/lib/numbers";
 import type { StreamState } from "@/lib/stream";
 import { download, fileName, logFile } from "./export";
@@ -118,9 +118,7 @@ export function LogViewer({
             </LogToolbar>
             <Notes dropped={view.first} state={state} />
             {view.end === view.first ? (
-                <div className="grid min-h-24 grow place-items-center bg-code p-6 text-center text-ink-soft">
-                    {empty}
-                </div>
+                <NoLines state={state}>{empty}</NoLines>
             ) : (
                 <LogLines
                     ref={lines}
@@ -144,6 +142,17 @@ export function LogViewer({
                     </Button>
                 </div>
             )}
+        </div>
+    );
+}
+
+/** In place of lines: they are on their way, or there are none. */
+function NoLines({ state, children }: { state: StreamState; children: ReactNode }) {
+    if (state.phase === "connecting") return <Loading label="Loading the log" />;
+    if (state.phase === "failed") return null;
+    return (
+        <div className="grid min-h-24 grow place-items-center bg-code p-6 text-center text-ink-soft">
+            {children}
         </div>
     );
 }

@@ -61,11 +61,14 @@ export function useFunctionLog(query: FunctionLogQuery): { store: LogStore; stat
     return { store, state };
 }
 
-function request(
+/** What the server is asked for: the last lines, or after a loss those since shortly before the last one. */
+export function request(
     { namespace, name, stream, contains = "", tail = TAIL }: FunctionLogQuery,
     lastTime: number | undefined,
 ) {
     const wanted = { namespace, name, follow: true, contains, ...(stream && { stream: STREAMS[stream] }) };
     if (lastTime === undefined) return { ...wanted, tail };
-    return { ...wanted, tail: LONGEST_TAIL, since: timestampFromMs(lastTime - OVERLAP_MS) };
+    // Lines are timed to the nanosecond, the wire knows no fractions of one.
+    const since = timestampFromMs(Math.floor(lastTime - OVERLAP_MS));
+    return { ...wanted, tail: LONGEST_TAIL, since };
 }
