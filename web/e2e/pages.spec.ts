@@ -12,7 +12,7 @@ async function furnish(): Promise<void> {
     await server.applyShell("resize", 'cat; echo "resized in $SIZE" >&2', { env: { SIZE: "large" } });
     await server.applyShell("mailer", "echo 'no such host: smtp' >&2; exit 4");
     await server.applyShell("charge-card", "sleep 30", { timeout: "1s" });
-    await server.applyShell("nightly-report-of-every-tenant-and-invoice", "sleep 60", { timeout: "10m" });
+    await server.applyShell("nightly-report-of-every-tenant-and-invoice", "sleep 1200", { timeout: "20m" });
     await server.applyShell("retired", "cat");
     await server.rest("POST", "/v1/functions/retired:pause", {});
     await server.apply({

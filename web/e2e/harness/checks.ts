@@ -55,5 +55,10 @@ export async function settled(page: Page): Promise<void> {
 
 /** Colours as after a press on the button for them. */
 export async function theme(page: Page, wanted: "dark" | "light"): Promise<void> {
-    await page.evaluate((value) => (document.documentElement.dataset["theme"] = value), wanted);
+    await page.evaluate(async (value) => {
+        document.documentElement.dataset["theme"] = value;
+        // Half-way from one colour to another is no contrast to measure.
+        const fading = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+        await Promise.all(fading.map((transition) => transition.finished.catch(() => undefined)));
+    }, wanted);
 }

@@ -84,7 +84,9 @@ export class Proxy {
     private forward(asked: IncomingMessage, answer: ServerResponse, onPiece?: () => void): void {
         const { host } = new URL(this.server.url);
         const headers = { ...asked.headers, host, ...(asked.headers.origin && { origin: this.server.url }) };
-        const sent = request(this.server.url + (asked.url ?? "/"), { method: asked.method, headers });
+        // A connection of its own: a kept one would keep the limit of silence for whoever comes next.
+        const options = { method: asked.method, headers, agent: false };
+        const sent = request(this.server.url + (asked.url ?? "/"), options);
         sent.on("response", (got) => {
             answer.writeHead(got.statusCode ?? 502, got.headers);
             answer.flushHeaders();

@@ -79,7 +79,7 @@ export function CodeSection({ isNew, runtimes }: { isNew: boolean; runtimes: rea
 }
 
 const RUNTIME_LABELS: Record<string, string> = {
-    container: "container: an OCI image",
-    wasm: "wasm: a WebAssembly module",
+    container: "container: OCI image",
+    wasm: "wasm: WebAssembly",
     process: "process: a local command",
 };
