@@ -57,10 +57,10 @@ pub async fn ready(rest: &Rest, name: &str) {
 pub async fn deploy_for_fleets(rest: &Rest, ledger: &Ledger) {
     let note = ledger.note();
     // Longer than a worker stands still after its lease has run out and somebody has found that.
-    let script = "[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 7; sleep 0.3; printf %s \"$EVENTFLOW_ATTEMPT\"";
+    let script = "[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 7; sleep 0.6; printf %s \"$EVENTFLOW_ATTEMPT\"";
     rest.apply(&shell(LATE.name, &format!("{note}; {script}"))).await;
     let script = format!("{note}; sleep 0.15; printf %s \"$payload\"");
-    rest.apply(&shell_with(QUEUED.name, &script, json!({"concurrency": 2}))).await;
+    rest.apply(&shell_with(QUEUED.name, &script, json!({"concurrency": 4}))).await;
     rest.apply(&wasm(rest, PROBE.name, ECHO_WAT).await).await;
     for program in FOR_FLEETS {
         ready(rest, program.name).await;

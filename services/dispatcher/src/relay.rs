@@ -69,12 +69,20 @@ impl Relay {
 
     /// Works until `stop`. Errors of store and bus are waited out: the rows stay where they are.
     pub async fn run(&self, stop: CancellationToken) {
-        let (mut backoff, mut sent) = (Backoff::of_a_port(), Sent::default());
+        let (mut backoff, mut sent, mut failing) = (Backoff::of_a_port(), Sent::default(), false);
         while !stop.is_cancelled() {
             let pause = match self.pass(&mut sent).await {
                 Ok(pause) => {
                     backoff.reset();
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("the relay publishes again");
+                    }
                     pause
+                }
+                // Each call that is accepted meanwhile makes it try: that is told once.
+                Err(error) if std::mem::replace(&mut failing, true) => {
+                    tracing::debug!(error = %Chain(&error), "the relay still fails to publish");
+                    backoff.pause()
                 }
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "the relay failed to publish, trying again");

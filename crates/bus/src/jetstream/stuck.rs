@@ -72,17 +72,21 @@ pub(super) async fn probe(core: &Core) -> Result<Probed> {
         Ok(Err(error)) => Some(error),
         Err(_) => None,
     };
-    if is_hopeless(core, &before).await? {
-        return Ok(Probed::Hopeless);
+    match judge(core, &before).await? {
+        Verdict::Hopeless => Ok(Probed::Hopeless),
+        Verdict::Slow if refusal.is_none() => {
+            stored.await?;
+            core.stuck.clear();
+            probe::clear(core).await?;
+            Ok(Probed::Fine)
+        }
+        // Asked again soon: room may come at any moment.
+        Verdict::Slow | Verdict::Unknown => Err(refusal.unwrap_or_else(unconfirmed)),
     }
-    if let Some(refusal) = refusal {
-        return Err(refusal);
-    }
-    // It may only be slow.
-    stored.await?;
-    core.stuck.clear();
-    probe::clear(core).await?;
-    Ok(Probed::Fine)
+}
+
+fn unconfirmed() -> Error {
+    Error::unavailable("the bus does not confirm")
 }
 
 /// Ends as soon as somebody else has repaired something.
@@ -98,31 +102,42 @@ fn silence(core: &Core) -> Duration {
     core.config.request_timeout * 2 / 5
 }
 
-async fn is_hopeless(core: &Core, before: &Mark) -> Result<bool> {
-    // One process at a time: what another one just made anew must not be thrown away.
-    if !scratch::take(core).await? {
-        return Ok(false);
-    }
-    let hopeless = stands_still(core, before).await;
-    if !matches!(hopeless, Ok(true)) {
-        scratch::release(core).await;
-    }
-    hopeless
+/// What an unanswered probe means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The server takes nothing at all, or another process is finding out.
+    Unknown,
+    Slow,
+    Hopeless,
 }
 
-async fn stands_still(core: &Core, before: &Mark) -> Result<bool> {
+async fn judge(core: &Core, before: &Mark) -> Result<Verdict> {
+    // One process at a time: what another one just made anew must not be thrown away.
+    if !scratch::take(core).await? {
+        return Ok(Verdict::Unknown);
+    }
+    let verdict = compare(core, before).await;
+    if !matches!(verdict, Ok(Verdict::Hopeless)) {
+        scratch::release(core).await;
+    }
+    verdict
+}
+
+async fn compare(core: &Core, before: &Mark) -> Result<Verdict> {
     let room = timeout(silence(core), probe::store(core, &core.names.scratch)).await;
-    let stands_still = matches!(room, Ok(Ok(()))) && {
-        // Sent after the other stream has confirmed: this one had more than its time.
-        let again = timeout(silence(core) / 2, probe::store(core, &core.names.probe)).await;
-        !matches!(again, Ok(Ok(()))) && mark(core).await? == *before
-    };
-    if !stands_still {
+    if !matches!(room, Ok(Ok(()))) {
         core.stuck.clear();
-        return Ok(false);
+        return Ok(Verdict::Unknown);
+    }
+    // Sent after the other stream has confirmed: this one had more than its time.
+    let again = timeout(silence(core) / 2, probe::store(core, &core.names.probe)).await;
+    if matches!(again, Ok(Ok(()))) || mark(core).await? != *before {
+        core.stuck.clear();
+        return Ok(Verdict::Slow);
     }
     // Where there are copies, another server takes over by itself, and gets the time for it.
-    Ok(core.stuck.lasted() >= core.config.stuck_after || core.config.replicas == 1)
+    let over = core.config.replicas == 1 || core.stuck.lasted() >= core.config.stuck_after;
+    Ok(if over { Verdict::Hopeless } else { Verdict::Unknown })
 }
 
 /// No confirmation, or a store that fails for another reason than its own limits.
