@@ -193,8 +193,7 @@ impl Bus for JetStreamBus {
     }
 
     async fn depth(&self, function: &FunctionKey) -> Result<Option<u64>> {
-        let subject = self.core.names.invoke(function);
-        Ok(Some(depth::subjects(&self.core, subject).await?.into_values().sum()))
+        depth::deliverable(&self.core, function).await.map(Some)
     }
 
     /// By the clock of the server.

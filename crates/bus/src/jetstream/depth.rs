@@ -1,8 +1,11 @@
 //! What the stream itself counts. A message is there until it is acked, so the count of a subject is what waits, is
 //! delayed or in flight.
 
-use super::core::Core;
-use eventflow_domain::Result;
+use super::core::{Core, refused};
+use super::names::Names;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::response::Response;
+use eventflow_domain::{Error, FunctionKey, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -40,4 +43,40 @@ pub(super) async fn subjects(core: &Core, filter: String) -> Result<HashMap<Stri
             return Ok(found);
         }
     }
+}
+
+/// What a consumer has still to deliver, and what it delivered that is not acked.
+#[derive(Deserialize)]
+struct Outstanding {
+    num_pending: u64,
+    num_ack_pending: u64,
+}
+
+/// Messages of a function that are delivered some time, or are in flight.
+///
+/// That can be fewer than the stream holds: after a kill, nats-server builds the stream anew from its blocks and the
+/// consumer from a file of its own. A message that is behind what the consumer has passed stays, and is never delivered.
+pub(super) async fn deliverable(core: &Core, function: &FunctionKey) -> Result<u64> {
+    if let Some(Outstanding { num_pending, num_ack_pending }) = outstanding(core, function).await? {
+        return Ok(num_pending + num_ack_pending);
+    }
+    // A consumer that is made later begins with the first message.
+    Ok(subjects(core, core.names.invoke(function)).await?.into_values().sum())
+}
+
+async fn outstanding(core: &Core, function: &FunctionKey) -> Result<Option<Outstanding>> {
+    let subject = format!("CONSUMER.INFO.{}.{}", core.names.events_stream, Names::consumer(function));
+    let answer = async {
+        let answer: Response<Outstanding> = core
+            .jetstream
+            .request(subject, &serde_json::json!({}))
+            .await
+            .map_err(|error| Error::unavailable("the bus does not answer").with_cause(error))?;
+        match answer {
+            Response::Ok(outstanding) => Ok(Some(outstanding)),
+            Response::Err { error } if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND => Ok(None),
+            Response::Err { error } => Err(refused(error)),
+        }
+    };
+    core.online(answer).await
 }

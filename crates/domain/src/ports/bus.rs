@@ -82,7 +82,8 @@ pub trait Bus: Debug + Send + Sync {
     /// Not now: deliver it again after `delay`.
     async fn nak(&self, delivery: Delivery, delay: Duration) -> Result<()>;
 
-    /// Messages of a function that wait or are in flight here; `None` if the bus cannot tell.
+    /// Messages of a function that wait or are in flight, as far as they will ever be delivered; `None` if the bus cannot
+    /// tell.
     async fn depth(&self, function: &FunctionKey) -> Result<Option<u64>>;
 
     /// Whenever the bus lost what it had, from now on: what was published before that time is to be published again. A bus

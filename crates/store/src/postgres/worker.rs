@@ -84,7 +84,7 @@ impl Writer {
 
 type Commands = mpsc::Receiver<Command<Box<dyn Job>>>;
 
-/// Transactions in flight, over all writers.
+/// Groups in flight, over all writers.
 #[derive(Debug, Default)]
 struct Busy {
     count: AtomicUsize,
@@ -162,11 +162,12 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 impl Worker {
     async fn run(mut self) {
         let mut closed = None;
-        while let Some((mut group, _in_flight)) = self.next().await {
+        while let Some((mut group, in_flight)) = self.next().await {
             closed = group.close.take();
             group.forget_left();
             let (work, jobs, callers) = group.split();
             self.commit(&work, callers).await;
+            drop(in_flight);
             for mut job in jobs {
                 let outcome = self.carry_out(&mut *job).await;
                 job.answer(outcome.map_err(|fault| warned(fault).into()));
@@ -186,7 +187,7 @@ impl Worker {
     }
 
     /// What waits, as soon as it is worth a transaction.
-    async fn next(&self) -> Option<(Group<Box<dyn Job>>, InFlight)> {
+    async fn next(&self) -> Option<(Group<Box<dyn Job>>, Option<InFlight>)> {
         let mut commands = self.commands.lock().await;
         let mut group = Group::of(commands.recv().await?);
         fill(&mut group, &mut commands);
@@ -209,7 +210,9 @@ impl Worker {
             let _ = tokio::time::timeout(LINGER, more).await;
             fill(&mut group, &mut commands);
         }
-        Some((group, self.busy.begin()))
+        // A job says nothing of how many come in groups.
+        let in_flight = (group.jobs.len() < group.size).then(|| self.busy.begin());
+        Some((group, in_flight))
     }
 
     async fn commit(&mut self, work: &Work, callers: Callers) {

@@ -1,6 +1,6 @@
 //! A server that is absent, old, killed, stopped or wiped.
 
-use super::support::{config, connect, until};
+use super::support::{client, config, connect, shared_config, until};
 use eventflow_bus::JetStreamBus;
 use eventflow_bus::jetstream::{Config, StartError};
 use eventflow_domain::ports::{Bus, Live, Topic};
@@ -198,6 +198,38 @@ async fn an_idle_bus_hears_of_work_and_news_after_the_server_was_gone() {
 }
 
 /// What was confirmed is gone with the disk: the store publishes it again.
+#[tokio::test]
+async fn messages_that_their_consumer_has_passed_do_not_hide_what_is_missing() {
+    let config = shared_config().await;
+    let bus = connect(&config).await;
+    let function = key("f");
+    bus.publish(messages(&function, 3)).await.expect("published");
+    assert_eq!(bus.depth(&function).await.expect("counted"), Some(3), "whoever asks first is given all");
+    // As after a kill: the stream has what its consumer is done with, here because it delivers nothing twice.
+    let jetstream = async_nats::jetstream::new(client(&config).await);
+    let passes = async_nats::jetstream::consumer::pull::Config {
+        durable_name: Some(format!("{}_{}", function.namespace, function.name)),
+        filter_subject: format!(
+            "{}.events.invoke.{}.{}",
+            config.subject_prefix, function.namespace, function.name
+        ),
+        max_deliver: 1,
+        ack_wait: Duration::from_millis(200),
+        ..Default::default()
+    };
+    let passes = jetstream.create_consumer_on_stream(passes, &config.events_stream).await;
+    let passes = passes.expect("a consumer");
+    let two = passes.fetch().max_messages(2).messages().await.expect("messages");
+    assert_eq!(two.count().await, 2);
+    assert_eq!(bus.depth(&function).await.expect("counted"), Some(3), "two may still be acked");
+    let passed = async {
+        while bus.depth(&function).await.expect("counted") != Some(1) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), passed).await.expect("two are never delivered again");
+}
+
 #[tokio::test]
 async fn a_wiped_server_gets_its_streams_again_and_is_used() {
     let mut server = NatsServer::start().await;
