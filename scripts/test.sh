@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [web] [kube] [scripts]
-# Default: all but chaos and kube, which are asked for by name until they have run whole on a machine of their own.
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [scripts]
+# Default: all but kube and unguarded, which are asked for by name: their time is that of all the others together, or they
+# need a quiet machine.
 # EVENTFLOW_CHAOS=whole makes the tier chaos an hour long, and nothing of it is left out: that is `make chaos`.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,7 +13,7 @@ cd "$ROOT"
 LOGS=$STATE/test
 export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 BIN=$CARGO_TARGET_DIR/debug/eventflow
-WANTED=" ${*:-lint examples unit system cluster web scripts} "
+WANTED=" ${*:-lint examples unit system cluster chaos web scripts} "
 started_at=$SECONDS
 failed_tiers=()
 server=
@@ -166,7 +167,7 @@ chaos_whole() {
 
 scripts/setup.sh test
 tools=true examples=true
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted kube; then background tools 900 scripts/tools.sh; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube; then background tools 900 scripts/tools.sh; fi
 # Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
 if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
@@ -174,7 +175,7 @@ if wanted examples || wanted system || wanted cluster || wanted kube; then backg
 if wanted web; then background webcheck 900 scripts/web.sh check; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted chaos || wanted web || wanted kube || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted web || wanted kube || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     # The example is the services with their guards switched off, which tests of the cluster start.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests --example unguarded; then
@@ -184,7 +185,7 @@ if wanted unit || wanted system || wanted cluster || wanted chaos || wanted web 
     fi
 fi
 # The contract tests start a real nats-server.
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted kube; then finish tools || tools=false; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube; then finish tools || tools=false; fi
 if wanted examples || wanted system || wanted cluster || wanted kube; then finish examples || examples=false; fi
 if wanted system && $built && $tools && $examples; then
     EVENTFLOW_BIN=$BIN tier system 900 \
@@ -199,7 +200,9 @@ fi
 if wanted chaos && $built && $tools; then
     export EVENTFLOW_BIN=$BIN
     "chaos_${EVENTFLOW_CHAOS:-slice}"
-    chaos_unguarded
+fi
+if wanted unguarded && $built && $tools; then
+    EVENTFLOW_BIN=$BIN chaos_unguarded
 fi
 if wanted web; then
     if finish webcheck && $built; then
