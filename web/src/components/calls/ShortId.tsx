@@ -10,7 +10,7 @@ export function ShortId({ namespace, id }: ShortIdProps) {
         <Link
             to={paths.invocation(namespace, id)}
             title={id}
-            className="font-mono text-[0.92em] underline decoration-line-strong underline-offset-3 hover:decoration-accent"
+            className="inline-flex min-h-6 items-center font-mono text-[0.92em] underline decoration-line-strong underline-offset-3 hover:decoration-accent"
         >
             {id.slice(-12)}
         </Link>

@@ -5,7 +5,7 @@ import { whyNot } from "@/api/query";
 import { Button, IconButton } from "@/components/Button";
 import { Panel } from "@/components/Page";
 import { ErrorNote, Loading } from "@/components/states";
-import { extensionOf, typeOf } from "@/lib/calls/content";
+import { extensionOf, mediaType, typeOf } from "@/lib/calls/content";
 import { download } from "@/components/logs/export";
 import { toast } from "@/components/toast";
 import { lineOf } from "@/api/errors";
@@ -45,7 +45,8 @@ export function ContentPanel({ title, namespace, id, part, size, contentType, no
     const actions = none === undefined && size > 0n && (
         <>
             <span className="text-[0.85rem] text-ink-faint [overflow-wrap:anywhere]">
-                {contentType || "no type"} · <span title={`${size} bytes`}>{bytesText(size)}</span>
+                <span title={contentType}>{mediaType(contentType) || "no type"}</span> ·{" "}
+                <span title={`${size} bytes`}>{bytesText(size)}</span>
             </span>
             <IconButton label="Download" onClick={() => void save()}>
                 <Download />

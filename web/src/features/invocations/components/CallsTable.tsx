@@ -105,7 +105,7 @@ function Row({ call, showNamespace, ticked, onTick }: RowProps) {
                 <span className="text-[0.85em] text-ink-faint" title={`Version ${call.version}`}>
                     v{call.version}
                 </span>
-                <span className="block text-[0.9em] md:hidden">
+                <span className="mt-1 block text-[0.9em] md:hidden">
                     <ShortId namespace={namespace} id={id} />
                 </span>
             </Td>
