@@ -2,13 +2,13 @@
 
 use crate::backoff::Backoff;
 use crate::core::Core;
-use eventflow_domain::Result;
 use eventflow_domain::error::Chain;
 use eventflow_domain::function::{Condition, ConditionStatus, Function, Readiness};
-use eventflow_domain::ids::FunctionUid;
+use eventflow_domain::ids::{FunctionUid, VersionNumber};
 use eventflow_domain::lifecycle::State;
 use eventflow_domain::ports::{Live, RegistryEvent};
 use eventflow_domain::spec::RuntimeKind;
+use eventflow_domain::{ErrorKind, Result};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -23,8 +23,9 @@ type Job = BoxFuture<'static, ()>;
 /// What was last prepared, and what is to be done.
 struct Follower {
     core: Arc<Core>,
-    /// The generation prepared, or being prepared.
-    seen: HashMap<FunctionUid, (Arc<Function>, i64)>,
+    /// What was prepared, or is being prepared: generation and version. In a cluster the number of a version comes after
+    /// the declaration that it is of.
+    seen: HashMap<FunctionUid, (Arc<Function>, (i64, VersionNumber))>,
     /// To be prepared; each at most once.
     waiting: VecDeque<Arc<Function>>,
     running: FuturesUnordered<Job>,
@@ -70,9 +71,12 @@ impl Follower {
 
     fn changed(&mut self, function: &Arc<Function>) {
         self.core.slots.changed(function);
-        let seen = self.seen.insert(function.uid, (Arc::clone(function), function.generation));
-        let changed = seen.is_none_or(|(_, generation)| generation != function.generation);
-        if changed && !self.waiting.iter().any(|waiting| waiting.uid == function.uid) {
+        let now = (function.generation, function.version);
+        let seen = self.seen.insert(function.uid, (Arc::clone(function), now));
+        let changed = seen.is_none_or(|(_, before)| before != now);
+        // Code without a number runs nowhere yet; the number is a change too.
+        let is_code = function.version > VersionNumber(0);
+        if changed && is_code && !self.waiting.iter().any(|waiting| waiting.uid == function.uid) {
             self.waiting.push_back(Arc::clone(function));
         }
         self.core.ports.metrics.set_active_functions(self.seen.len());
@@ -114,8 +118,19 @@ async fn prepare(core: Arc<Core>, function: Arc<Function>) {
         }
         None => unavailable(&core, &function, kind),
     };
-    if let Err(error) = core.ports.registry.report(function.uid, function.version, readiness).await {
+    let mut backoff = Backoff::of_a_port();
+    while let Err(error) = core.ports.registry.report(function.uid, function.version, readiness.clone()).await
+    {
         tracing::warn!(function = %function.key, error = %Chain(&error), "failed to report a function's readiness");
+        if error.kind() != ErrorKind::Unavailable {
+            return;
+        }
+        backoff.wait().await;
+        // Whoever prepares what is there now reports on it.
+        let now = core.ports.registry.get_by_uid(function.uid);
+        if now.is_none_or(|now| (now.generation, now.version) != (function.generation, function.version)) {
+            return;
+        }
     }
 }
 
