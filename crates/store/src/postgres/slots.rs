@@ -84,7 +84,7 @@ async fn take(tx: &mut Tx, wants: &[SlotWant], worker: &WorkerId, lease: Duratio
         .bind(column(&rows, |(_, grant)| *grant as i32))
         .bind(worker.as_str())
         .bind((tx.now + lease).as_micros())
-        .bind(column(&rows, |(want, _)| want.used as i32))
+        .bind(column(&rows, |(want, _)| want.running as i32))
         .execute(&mut tx.conn)
         .await?;
     sqlx::query(ENDED).bind(&uids).bind(now).execute(&mut tx.conn).await?;

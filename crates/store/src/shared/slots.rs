@@ -51,7 +51,7 @@ mod tests {
     }
 
     fn want(limit: u32, want: u32, used: u32) -> SlotWant {
-        SlotWant { function: FunctionUid::generate(), limit, want, used }
+        SlotWant { function: FunctionUid::generate(), limit, want, used, running: used }
     }
 
     #[test]

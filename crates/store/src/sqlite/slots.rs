@@ -69,7 +69,7 @@ async fn take(tx: &mut Tx, want: &SlotWant, worker: &WorkerId, lease: Duration) 
         .bind(want.want)
         .bind(granted)
         .bind((now + lease).as_micros())
-        .bind(want.used)
+        .bind(want.running)
         .execute(&mut tx.conn)
         .await?;
     sqlx::query(ENDED).bind(uid).bind(now.as_micros()).execute(&mut tx.conn).await?;

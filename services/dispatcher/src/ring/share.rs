@@ -143,7 +143,13 @@ impl<W> Lane<W> {
         if round == Round::Renewal && share.yields == 0 && need >= share.granted {
             share.yields = 1.min(share.granted);
         }
-        Some(SlotWant { function, limit: count(self.limit), want: count(need), used: count(used) })
+        Some(SlotWant {
+            function,
+            limit: count(self.limit),
+            want: count(need),
+            used: count(used),
+            running: count(running),
+        })
     }
 }
 

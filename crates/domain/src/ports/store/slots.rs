@@ -14,6 +14,8 @@ pub struct SlotWant {
     pub want: u32,
     /// Slots that calls run in, or may before the answer comes: of those it had, these are not taken away.
     pub used: u32,
+    /// Slots that calls run in now.
+    pub running: u32,
 }
 
 /// Concurrency limits over all workers.
@@ -26,6 +28,6 @@ pub trait SlotStore: Debug + Send + Sync {
     async fn lease_slots(&self, wants: Vec<SlotWant>, worker: &WorkerId, lease: Duration)
     -> Result<Vec<u32>>;
 
-    /// How many slots of each function its workers said they use when they last asked; of workers whose leases run.
+    /// How many calls of each function its workers said they run when they last asked; of workers whose leases run.
     async fn slots_used(&self) -> Result<Vec<(FunctionUid, u32)>>;
 }
