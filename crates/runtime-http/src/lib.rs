@@ -12,6 +12,7 @@ mod connections;
 mod quick_ack;
 mod request;
 mod tasks;
+pub mod wrong_mode;
 
 pub use answer::{Answered, Place};
 pub use connections::{Body, Connections, Error, Sender};

@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use eventflow_domain::function::{FunctionVersion, Readiness};
 use eventflow_domain::ports::{Blobs, Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Run, Runtime};
 use eventflow_domain::spec::{Image, Mode, RuntimeKind};
-use eventflow_domain::{
-    Error, Failure, FunctionKey, FunctionUid, InvocationId, Reason, Result, StartKind, VersionNumber,
-};
+use eventflow_domain::{Error, Failure, FunctionKey, FunctionUid, InvocationId, Result, VersionNumber};
 use eventflow_kubernetes::{Cache, Namespaces, Selector};
+use eventflow_runtime_http::wrong_mode;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -143,13 +142,7 @@ impl Runtime for KubernetesRuntime {
         if call.version.spec.mode == Mode::Job {
             return job::run(&self.shared, call, logs).await;
         }
-        Ran {
-            start: StartKind::Cold,
-            started_at: self.shared.clock.now(),
-            output: None,
-            failure: Some(Failure::new(Reason::Internal, "a function in http mode serves requests")),
-            exit_code: None,
-        }
+        wrong_mode::run(self.shared.clock.now())
     }
 
     async fn serve(
@@ -159,7 +152,7 @@ impl Runtime for KubernetesRuntime {
         logs: Arc<dyn LogSink>,
     ) -> std::result::Result<HttpResponse, Failure> {
         if call.version.spec.mode == Mode::Job {
-            return Err(Failure::new(Reason::Internal, "a function in job mode serves no requests"));
+            return Err(wrong_mode::request());
         }
         self.pools.serve(call, request, logs).await
     }

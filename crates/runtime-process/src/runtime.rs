@@ -7,14 +7,13 @@ use crate::wire::Order;
 use crate::{http, job, readiness, stale};
 use async_trait::async_trait;
 use eventflow_domain::function::FunctionVersion;
-use eventflow_domain::invocation::{Failure, Reason};
+use eventflow_domain::invocation::Failure;
 use eventflow_domain::ports::{Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime};
 use eventflow_domain::spec::RuntimeKind;
 use eventflow_domain::{
-    Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, StartKind, VersionNumber,
-    Violation,
+    Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, VersionNumber, Violation,
 };
-use eventflow_runtime_http::Tasks;
+use eventflow_runtime_http::{Tasks, wrong_mode};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -152,13 +151,7 @@ impl Runtime for ProcessRuntime {
         if call.version.spec.mode == Mode::Job {
             return job::run(&self.shared, call, logs.as_ref()).await;
         }
-        Ran {
-            start: StartKind::Cold,
-            started_at: self.shared.clock.now(),
-            output: None,
-            failure: Some(Failure::new(Reason::Internal, "a function in http mode serves requests")),
-            exit_code: None,
-        }
+        wrong_mode::run(self.shared.clock.now())
     }
 
     async fn serve(
@@ -168,7 +161,7 @@ impl Runtime for ProcessRuntime {
         logs: Arc<dyn LogSink>,
     ) -> std::result::Result<HttpResponse, Failure> {
         if call.version.spec.mode == Mode::Job {
-            return Err(Failure::new(Reason::Internal, "a function in job mode serves no requests"));
+            return Err(wrong_mode::request());
         }
         http::serve(&self.shared, &self.pools, call, request, logs).await
     }
