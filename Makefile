@@ -1,6 +1,6 @@
 # Thin verbs; what they do is in scripts/ and xtask/.
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs up down up-local down-local demo setup examples test chaos test-function lint gen bench clean \
+.PHONY: help run stop logs up down up-local down-local demo setup examples test chaos soak test-function lint gen bench clean \
 	cluster-up cluster-down kind-setup kind-clean docker-build deploy undeploy
 
 help: ## this list
@@ -41,6 +41,9 @@ test: ## run the tiers of tests but kube and unguarded; the last line counts the
 
 chaos: ## do harm of all kinds for an hour under load, and count what was lost
 	@EVENTFLOW_CHAOS=whole scripts/test.sh chaos unguarded
+
+soak: ## what takes too long for every run: pods replaced under load, copies to zero, ten idle minutes of the operator
+	@scripts/test.sh soak
 
 test-function: ## apply, invoke, read and delete a function on the EventFlow at $EVENTFLOW_URL
 	@scripts/test-function.sh

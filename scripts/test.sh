@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [scripts]
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [soak] [scripts]
 # Default: all but kube and unguarded, which are asked for by name: their time is that of all the others together, or they
 # need a quiet machine.
 # EVENTFLOW_CHAOS=whole makes the tier chaos an hour long, and nothing of it is left out: that is `make chaos`.
@@ -165,17 +165,27 @@ chaos_whole() {
         power_cut::power_cuts_under_load_take_nothing_that_was_answered || true
 }
 
+# in_cluster TIER SECONDS ARGUMENT…: tests of Kubernetes. As root in a node's network, where pods run; else on control
+# planes alone, and the tests of pods say SKIPPED.
+in_cluster() {
+    local name=$1 limit=$2 inside=()
+    shift 2
+    [ "$(id -u)" != 0 ] || inside=(e2e/cluster/cluster.sh run all)
+    EVENTFLOW_CLUSTER=$LOGS/kubernetes EVENTFLOW_BIN=$BIN tier "$name" "$limit" "${inside[@]}" \
+        cargo test --workspace --locked --offline --no-fail-fast --test kube -- --test-threads=3 "$@"
+}
+
 scripts/setup.sh test
 tools=true examples=true
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube; then background tools 900 scripts/tools.sh; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube || wanted soak; then background tools 900 scripts/tools.sh; fi
 # Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
-if wanted unit || wanted kube; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
-if wanted examples || wanted system || wanted cluster || wanted kube; then background examples 900 scripts/examples.sh --test; fi
+if wanted unit || wanted kube || wanted soak; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
+if wanted examples || wanted system || wanted cluster || wanted kube || wanted soak; then background examples 900 scripts/examples.sh --test; fi
 # A debug build of the workspace reads the UI from its folder: neither waits for the other.
 if wanted web; then background webcheck 900 scripts/web.sh check; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted web || wanted kube || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted web || wanted kube || wanted soak || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     # The example is the services with their guards switched off, which tests of the cluster start.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests --example unguarded; then
@@ -185,8 +195,8 @@ if wanted unit || wanted system || wanted cluster || wanted chaos || wanted ungu
     fi
 fi
 # The contract tests start a real nats-server.
-if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube; then finish tools || tools=false; fi
-if wanted examples || wanted system || wanted cluster || wanted kube; then finish examples || examples=false; fi
+if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube || wanted soak; then finish tools || tools=false; fi
+if wanted examples || wanted system || wanted cluster || wanted kube || wanted soak; then finish examples || examples=false; fi
 if wanted system && $built && $tools && $examples; then
     EVENTFLOW_BIN=$BIN tier system 900 \
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 || true
@@ -213,18 +223,19 @@ if wanted scripts && $built; then
     against_a_server scripts 180 scripts/test-function.sh || true
 fi
 kubernetes=true
-if wanted unit || wanted kube; then finish kubernetes || kubernetes=false; fi
+if wanted unit || wanted kube || wanted soak; then finish kubernetes || kubernetes=false; fi
 if wanted unit && $built && $tools; then
     # Everything but the package `e2e`, whose test targets are `system` and `kube`.
     # The registry over a real API server belongs to kube.
     tier unit 900 cargo test --workspace --locked --no-fail-fast --lib --bins --test it -- --skip kubernetes:: || true
 fi
 if wanted kube && $built && $tools && $examples && $kubernetes; then
-    # As root in a node's network, where pods run; else on control planes alone, and the tests of pods say SKIPPED.
-    in_cluster=()
-    [ "$(id -u)" != 0 ] || in_cluster=(e2e/cluster/cluster.sh run all)
-    EVENTFLOW_CLUSTER=$LOGS/kubernetes EVENTFLOW_BIN=$BIN tier kube 1500 "${in_cluster[@]}" \
-        cargo test --workspace --locked --offline --no-fail-fast --test kube -- --test-threads=3 || true
+    in_cluster kube 900 --skip soak:: || true
+fi
+if wanted soak && $built && $tools && $examples && $kubernetes; then
+    in_cluster soak 1800 soak:: || true
+    EVENTFLOW_IDLE_SECONDS=600 tier idle 900 cargo test --workspace --locked --test it -- \
+        --exact idle::an_idle_operator_writes_nothing_but_its_lease_for_a_minute || true
 fi
 if wanted kube && $built && $tools && $kubernetes; then
     tier registry 600 cargo test --workspace --locked --no-fail-fast --test it -- --test-threads=2 kubernetes:: || true

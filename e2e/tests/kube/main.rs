@@ -2,7 +2,13 @@
 //! that runs as pods in the cluster that `scripts/test.sh kube` starts.
 #![cfg(test)]
 
+mod calls;
+mod components;
 mod control;
+mod functions;
 mod images;
+mod node;
 mod overlays;
 mod rights;
+mod soak;
+mod stack;

@@ -158,3 +158,11 @@ async fn production_refuses_the_development_login() {
     let empty = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], &config("")).await;
     assert!(empty.status.success(), "{}", String::from_utf8_lossy(&empty.stderr));
 }
+
+/// kustomize reads nothing from outside of its folder.
+#[test]
+fn the_databases_script_of_the_component_postgres_is_the_one_of_scripts() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a script");
+    let copy = "deploy/kustomize/components/postgres/init-db.sql";
+    assert!(read(copy) == read("scripts/init-db.sql"), "cp scripts/init-db.sql {copy}");
+}

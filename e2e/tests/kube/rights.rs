@@ -3,6 +3,8 @@
 use eventflow_e2e::root;
 use eventflow_testkit::servers::kubernetes::{Kubernetes, Mode};
 
+const WEBHOOKS: &str = "validatingwebhookconfigurations.admissionregistration.k8s.io";
+
 /// `resource` may have a subresource: `pods#log`.
 async fn may(server: &Kubernetes, account: &str, verb: &str, resource: &str, namespace: &str) -> bool {
     let who = format!("--as=system:serviceaccount:eventflow:{account}");
@@ -29,6 +31,7 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
 
     let (api, dispatcher) = ("eventflow-api", "eventflow-dispatcher");
     let (operator, gateway) = ("operator-controller-manager", "eventflow-gateway");
+    let own_webhook = format!("{WEBHOOKS}/eventflow-functions");
     let works = [
         (api, "create", "functions.eventflow.io", "tenant"),
         (api, "watch", "functions.eventflow.io", "tenant"),
@@ -42,6 +45,7 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
         (operator, "get", "secrets", "tenant"),
         (operator, "update", "leases.coordination.k8s.io/eventflow-operator", "eventflow"),
         (operator, "patch", "secrets/eventflow-operator-tls", "eventflow"),
+        (operator, "patch", own_webhook.as_str(), "eventflow"),
         (gateway, "watch", "endpointslices.discovery.k8s.io", "eventflow"),
     ];
     for (account, verb, resource, namespace) in works {
@@ -62,6 +66,7 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
             assert!(!may(&server, account, verb, resource, namespace).await, "{account} {verb} {resource}");
         }
     }
+    assert!(!may(&server, operator, "patch", &format!("{WEBHOOKS}/of-others"), "eventflow").await);
     assert!(!may(&server, dispatcher, "create", "functions.eventflow.io", "tenant").await);
     assert!(!may(&server, operator, "update", "functions.eventflow.io", "tenant").await);
     assert!(!may(&server, api, "create", "jobs.batch", "tenant").await);
