@@ -5,6 +5,7 @@ use super::plan::{Plan, Step};
 use super::probe::Probe;
 use super::report::{Inflicted, Report};
 use super::stalls::Stalls;
+use super::streams;
 use super::watch::Watch;
 use crate::checker::{Harm, History, Program, check, summary};
 use crate::fleet::Replica;
@@ -34,6 +35,10 @@ const BOOKS: &str = "SELECT (SELECT count(*) FROM invocations i FULL JOIN outbox
     WHERE (coalesce(i.state, 9) IN (0, 2)) <> (o.invocation IS NOT NULL)), \
     (SELECT count(*) FROM invocations WHERE state IN (0, 2)) - (SELECT coalesce(sum(count), 0) FROM waiting), \
     (SELECT count(*) FROM invocations WHERE state = 1) - (SELECT count(*) FROM attempts WHERE ended_at IS NULL)";
+
+/// Calls that wait or run, and what the outbox has of them, in microseconds.
+const STUCK: &str = "SELECT i.name, i.id, i.state, i.epoch, i.attempts, i.created_at, i.lease_until, o.published_at, o.due_at, \
+    o.free_at, o.publishes, o.seq FROM invocations i LEFT JOIN outbox o ON o.invocation = i.id WHERE i.state < 3 ORDER BY i.name";
 
 /// How much a run is to do.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +136,7 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     say(&format!("seed {}: the storm is over after {:.0?}", plan.seed, began.elapsed()));
     requests.extend(probe.requests);
     // What has not ended is found with the rest.
-    drains(&rest, size.drained).await;
+    let stuck = if drains(&rest, size.drained).await { String::new() } else { stuck(&ground).await };
     report.wrong.extend(books(&ground).await);
     report.stalls = stalls.seen();
     // A lease runs out some time later.
@@ -159,9 +164,15 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     report.wrong.extend(check(&history));
     report.took = began.elapsed();
     if !report.wrong.is_empty() {
-        keep_logs(&ground, plan, &report.wrong);
+        keep_logs(&ground, plan, &report.wrong, &stuck);
     }
     report
+}
+
+/// What record and broker know of calls that do not end.
+async fn stuck(ground: &Ground) -> String {
+    let rows = ground.fleet.postgres.sql("postgres", STUCK).await;
+    format!("{}\n{rows}\n{}", wall().as_micros(), streams::look(&ground.fleet.nats.url()).await)
 }
 
 struct Storm {
@@ -259,7 +270,7 @@ pub(super) fn say(what: &str) {
 }
 
 /// What the services said, for whoever looks for the cause.
-fn keep_logs(ground: &Ground, plan: &Plan, wrong: &[String]) {
+fn keep_logs(ground: &Ground, plan: &Plan, wrong: &[String], stuck: &str) {
     let kept = crate::root().join(format!(".dev/chaos/{}", plan.seed));
     if std::fs::create_dir_all(&kept).is_err() {
         return;
@@ -267,6 +278,9 @@ fn keep_logs(ground: &Ground, plan: &Plan, wrong: &[String]) {
     for replica in ground.fleet.replicas() {
         let text = format!("{}\n{:#?}\n", ground.fleet.log(replica.name()), replica.ends());
         let _kept = std::fs::write(kept.join(format!("{}.log", replica.name())), text);
+    }
+    if !stuck.is_empty() {
+        let _kept = std::fs::write(kept.join("stuck.txt"), stuck);
     }
     let _kept = std::fs::write(kept.join("nats.log"), ground.fleet.nats.log());
     let _kept = std::fs::write(kept.join("wrong.txt"), format!("{plan}\n{}\n", wrong.join("\n")));

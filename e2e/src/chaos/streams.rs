@@ -1,6 +1,8 @@
 //! What a person with the wrong tool does to the broker's streams.
 
 use async_nats::jetstream::{self, stream};
+use futures::TryStreamExt as _;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 const WORK: &str = "EVENTFLOW_EVENTS";
@@ -16,6 +18,26 @@ pub(super) async fn delete(url: &str) {
 pub(super) async fn purge(url: &str) {
     let stream = context(url).await.get_stream(WORK).await.expect("the stream is there");
     stream.purge().await.expect("the stream is purged");
+}
+
+/// What the stream of work has of each function, and what its consumers make of it.
+pub(super) async fn look(url: &str) -> String {
+    let stream = context(url).await.get_stream(WORK).await.expect("the stream is there");
+    let mut text = format!("{:?}\n", stream.cached_info().state);
+    let subjects = stream.info_with_subjects(">").await.expect("its subjects");
+    let subjects: Vec<_> = subjects.try_collect().await.expect("its subjects");
+    let _written = writeln!(text, "{subjects:?}");
+    let consumers: Vec<jetstream::consumer::Info> =
+        stream.consumers().try_collect().await.expect("its consumers");
+    for consumer in consumers {
+        let jetstream::consumer::Info { name, delivered, ack_floor, num_ack_pending, num_pending, .. } =
+            consumer;
+        let _written = writeln!(
+            text,
+            "{name}: {num_pending} pending, {num_ack_pending} in flight, delivered {delivered:?}, acked {ack_floor:?}"
+        );
+    }
+    text
 }
 
 /// Now it forgets what is old, and what is too much.
