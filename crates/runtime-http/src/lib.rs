@@ -5,7 +5,8 @@
 //!                                                                          holding its Place until it is read
 //! ```
 //!
-//! Which copy takes the request, and when there is one, is each runtime's own business.
+//! Which copy takes the request is the business of [`warm`], where the runtime itself starts the copies, and of the
+//! runtime where others do.
 
 mod answer;
 mod connections;
@@ -13,6 +14,7 @@ mod quick_ack;
 mod request;
 mod tasks;
 pub mod wrong_mode;
+pub mod warm;
 
 pub use answer::{Answered, Place};
 pub use connections::{Body, Connections, Error, Sender};

@@ -21,7 +21,6 @@ mod environment;
 pub mod exec_child;
 mod http;
 mod job;
-mod observer;
 mod proc;
 mod readiness;
 mod resolve;
@@ -32,5 +31,5 @@ mod stale;
 mod wire;
 
 pub use config::{Bounds, Launcher, ProcessConfig};
-pub use observer::{CopyLine, Observer};
+pub use eventflow_runtime_http::warm::{CopyLine, Observer};
 pub use runtime::ProcessRuntime;

@@ -1,10 +1,9 @@
 use crate::config::ProcessConfig;
 use crate::environment::{self, Env};
-use crate::http::Pools;
-use crate::observer::{Nobody, Observer};
+use crate::http::Commands;
 use crate::resolve::resolve;
 use crate::wire::Order;
-use crate::{http, job, readiness, stale};
+use crate::{job, readiness, stale};
 use async_trait::async_trait;
 use eventflow_domain::function::FunctionVersion;
 use eventflow_domain::invocation::Failure;
@@ -14,6 +13,7 @@ use eventflow_domain::{
     Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, VersionNumber, Violation,
 };
 use eventflow_runtime_http::{Tasks, wrong_mode};
+use eventflow_runtime_http::warm::{Nobody, Observer, Pools, Settings};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -30,18 +30,14 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) scratch: PathBuf,
     records: PathBuf,
-    /// Numbers scratch folders and copies.
+    /// Numbers scratch folders.
     next: AtomicU64,
 }
 
 impl Shared {
     /// A name that no other folder of this runtime has.
     pub(crate) fn unique_name(&self) -> String {
-        format!("{:x}-{}", std::process::id(), self.next_number())
-    }
-
-    pub(crate) fn next_number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
+        format!("{:x}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn order(&self, spec: &FunctionSpec, env: Env, scratch: &Path) -> Order {
@@ -110,7 +106,20 @@ impl ProcessRuntime {
             records,
             next: AtomicU64::new(1),
         };
-        Ok(Self { shared: Arc::new(shared), pools: Pools::default() })
+        let shared = Arc::new(shared);
+        let settings = Settings {
+            waiting_calls: shared.config.bounds.waiting_calls,
+            restart: shared.config.restart,
+            idle_stop: shared.config.idle_stop,
+        };
+        let pools = Pools::new(
+            settings,
+            Arc::new(Commands(Arc::clone(&shared))),
+            Arc::clone(&shared.clock),
+            Arc::clone(&shared.observer),
+            shared.tasks.clone(),
+        );
+        Ok(Self { shared, pools })
     }
 
     fn missing_command(&self, spec: &FunctionSpec) -> Option<String> {
@@ -143,7 +152,7 @@ impl Runtime for ProcessRuntime {
         }
         match version.spec.mode {
             Mode::Job => readiness::of_job(None, self.shared.clock.now()),
-            Mode::Http => self.pools.prepare(&self.shared, version).await,
+            Mode::Http => self.pools.prepare(version).await,
         }
     }
 
@@ -163,7 +172,7 @@ impl Runtime for ProcessRuntime {
         if call.version.spec.mode == Mode::Job {
             return Err(wrong_mode::request());
         }
-        http::serve(&self.shared, &self.pools, call, request, logs).await
+        self.pools.serve(call, request, logs).await
     }
 
     async fn retire(&self, _function: &FunctionKey, uid: FunctionUid, keep: Option<VersionNumber>) {

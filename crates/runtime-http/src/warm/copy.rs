@@ -1,20 +1,20 @@
-use super::output::Output;
+use super::start::{Env, Output};
+use crate::connections::Connections;
 use eventflow_domain::invocation::Failure;
-use eventflow_runtime_http::Connections;
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
-/// One running process that serves.
+/// One running copy that serves.
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) id: u64,
     /// What was declared when it was started; with another environment it is not the same function.
-    pub(super) env: Arc<[(String, String)]>,
+    pub(super) env: Env,
     pub(super) connections: Arc<Connections>,
-    pub(super) output: Output,
+    pub(super) output: Arc<dyn Output>,
     /// Cancelled: the copy is to be ended.
     pub(super) end: CancellationToken,
-    /// Cancelled: the process is gone.
+    /// Cancelled: the copy is gone.
     gone: CancellationToken,
     crash: OnceLock<Failure>,
 }
@@ -22,9 +22,9 @@ pub(super) struct Copy {
 impl Copy {
     pub(super) fn new(
         id: u64,
-        env: Arc<[(String, String)]>,
+        env: Env,
         connections: Arc<Connections>,
-        output: Output,
+        output: Arc<dyn Output>,
     ) -> Self {
         Self {
             id,
@@ -44,7 +44,7 @@ impl Copy {
         self.gone.cancel();
     }
 
-    /// Waits for the end of the process; why it ended, if not on our word.
+    /// Waits for the end of the copy; why it ended, if not on our word.
     pub(super) async fn crashed(&self) -> Option<Failure> {
         self.gone.cancelled().await;
         self.crash.get().cloned()

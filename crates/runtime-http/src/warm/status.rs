@@ -1,8 +1,9 @@
 //! What is reported of a function in http mode.
 
+use super::condition::condition;
+use super::start::NotStarted;
 use super::state::{Slot, State};
-use crate::readiness::condition;
-use eventflow_domain::{CopyState, Readiness, Timestamp, WarmCopy};
+use eventflow_domain::{Condition, CopyState, Readiness, Timestamp, WarmCopy};
 
 pub(super) fn readiness(state: &State, now: Timestamp) -> Readiness {
     let (desired, ready) = (state.wanted(), state.ready());
@@ -25,13 +26,21 @@ pub(super) fn readiness(state: &State, now: Timestamp) -> Readiness {
             if ready > 0 {
                 is_ready("CopiesReady", "copies answer on their port")
             } else {
-                not_ready("CrashLoop", &format!("{trouble}; see its logs; it is started again after a pause"))
+                unwell(state.last_word, &trouble, now)
             },
-            condition(Readiness::DEGRADED, true, "Crashed", trouble, now),
+            condition(Readiness::DEGRADED, true, state.last_word, trouble, now),
         ],
     };
     let copies = copies(state);
     Readiness { conditions, desired_copies: desired, ready_copies: ready, copies, ..Readiness::default() }
+}
+
+fn unwell(word: &str, trouble: &str, now: Timestamp) -> Condition {
+    if word == NotStarted::CRASHED {
+        let message = format!("{trouble}; see its logs; it is started again after a pause");
+        return condition(Readiness::READY, false, "CrashLoop", message, now);
+    }
+    condition(Readiness::READY, false, word, format!("{trouble}; it is tried again after a pause"), now)
 }
 
 /// The copies that run, those that start, and the one that is waited for after a crash.

@@ -32,6 +32,6 @@ pub trait Observer: Debug + Send + Sync {
 
 /// Hears nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Nobody;
+pub struct Nobody;
 
 impl Observer for Nobody {}

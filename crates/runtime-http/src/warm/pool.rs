@@ -3,9 +3,9 @@
 use super::copy::Copy;
 use super::lease::Lease;
 use super::life;
-use super::state::{Env, Slot, State};
+use super::start::{Base, Env, NotStarted};
+use super::state::{Slot, State};
 use super::status;
-use crate::runtime::Shared;
 use eventflow_domain::invocation::{Failure, Reason, StartKind};
 use eventflow_domain::ports::RuntimeReport;
 use eventflow_domain::quantity::format_duration;
@@ -22,8 +22,8 @@ use tokio::time::Instant;
 /// How long `prepare` waits for the first copies before it says that they are starting.
 const PREPARE: Duration = Duration::from_secs(10);
 
-pub(crate) struct Pool {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Pool {
+    pub(super) base: Arc<Base>,
     pub(super) state: Mutex<State>,
     changed: Notify,
 }
@@ -48,8 +48,8 @@ pub(super) enum Refusal {
 }
 
 impl Pool {
-    pub(super) fn new(shared: Arc<Shared>, version: &Arc<FunctionVersion>) -> Self {
-        Self { shared, state: Mutex::new(State::new(Arc::clone(version))), changed: Notify::new() }
+    pub(super) fn new(base: Arc<Base>, version: &Arc<FunctionVersion>) -> Self {
+        Self { base, state: Mutex::new(State::new(Arc::clone(version))), changed: Notify::new() }
     }
 
     pub(super) fn in_use(&self) -> bool {
@@ -80,7 +80,7 @@ impl Pool {
             }
         };
         let _ = tokio::time::timeout(PREPARE, settled).await;
-        status::readiness(&self.state.lock(), self.shared.clock.now())
+        status::readiness(&self.state.lock(), self.base.clock.now())
     }
 
     /// A place on a copy that runs, or on one that is started for it.
@@ -97,7 +97,7 @@ impl Pool {
                 return Ok(self.lease(copy, start));
             }
             state.waiters.retain(|waiter| !waiter.is_closed());
-            if state.waiters.len() >= self.shared.config.bounds.waiting_calls {
+            if state.waiters.len() >= self.base.settings.waiting_calls {
                 let mut failure = Failure::new(Reason::TooManyRequests, "too many calls wait for a copy");
                 failure.retry_after = Some(Duration::from_secs(1));
                 return Err(Refusal::Failed(failure));
@@ -124,7 +124,7 @@ impl Pool {
     }
 
     fn lease(self: &Arc<Self>, copy: Arc<Copy>, start: StartKind) -> Lease {
-        Lease::new(Arc::clone(self), copy, start, self.shared.next_number())
+        Lease::new(Arc::clone(self), copy, start, self.base.next_number())
     }
 
     /// Gives free places to the calls that wait, first come first served.
@@ -176,20 +176,20 @@ impl Pool {
         let count = if state.failures > 0 { 1u32.saturating_sub(state.starting) } else { missing };
         state.starting += count;
         for _ in 0..count {
-            self.shared.tasks.spawn(life::live(Arc::clone(self)));
+            self.base.tasks.spawn(life::live(Arc::clone(self)));
         }
     }
 
     fn wake_at(self: &Arc<Self>, time: Instant) {
         let pool = Arc::clone(self);
-        self.shared.tasks.spawn(async move {
+        self.base.tasks.spawn(async move {
             tokio::select! {
                 () = tokio::time::sleep_until(time) => {
                     let mut state = pool.state.lock();
                     state.timer = false;
                     pool.balance(&mut state);
                 }
-                () = pool.shared.tasks.closing().cancelled() => {}
+                () = pool.base.tasks.closing().cancelled() => {}
             }
         });
     }
@@ -201,7 +201,7 @@ impl Pool {
             state.starting -= 1;
             // Started with values that have changed meanwhile, or for a version that has been retired.
             let outdated = state.closed || state.env.as_ref().is_some_and(|env| *env != copy.env);
-            let mut slot = Slot::new(Arc::clone(copy), self.shared.clock.now());
+            let mut slot = Slot::new(Arc::clone(copy), self.base.clock.now());
             if outdated {
                 slot.drain();
             }
@@ -214,13 +214,14 @@ impl Pool {
         self.settled();
     }
 
-    pub(super) fn start_failed(self: &Arc<Self>, failure: &Failure) {
+    pub(super) fn start_failed(self: &Arc<Self>, refused: &NotStarted) {
+        let NotStarted { failure, word } = refused;
         let hopeless = {
             let mut state = self.state.lock();
             state.starting -= 1;
             let alone = state.ready() + state.starting == 0;
             let hopeless = if alone { std::mem::take(&mut state.waiters) } else { VecDeque::new() };
-            self.count_failure(&mut state, failure.clone());
+            self.count_failure(&mut state, failure.clone(), word);
             hopeless
         };
         for waiter in hopeless {
@@ -235,7 +236,7 @@ impl Pool {
             let mut state = self.state.lock();
             state.slots.retain(|slot| slot.copy.id != copy.id);
             if let Some(crash) = crash {
-                self.count_failure(&mut state, crash);
+                self.count_failure(&mut state, crash, NotStarted::CRASHED);
             }
         }
         self.settled();
@@ -253,18 +254,19 @@ impl Pool {
         }
     }
 
-    fn count_failure(&self, state: &mut State, failure: Failure) {
+    fn count_failure(&self, state: &mut State, failure: Failure, word: &'static str) {
         state.failures = state.failures.saturating_add(1);
         let unit = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
-        state.not_before = Instant::now() + self.shared.config.restart.wait(state.failures, unit);
+        state.not_before = Instant::now() + self.base.settings.restart.wait(state.failures, unit);
         state.restarts = state.restarts.saturating_add(1);
         state.last_exit = Some(CopyExit {
             reason: failure.reason.to_string(),
             message: failure.message.clone(),
             exit_code: None,
-            at: self.shared.clock.now(),
+            at: self.base.clock.now(),
         });
         state.last_failure = Some(failure);
+        state.last_word = word;
     }
 
     /// After each change of the copies: starts what is missing, and says how it stands.
@@ -275,16 +277,16 @@ impl Pool {
             RuntimeReport {
                 uid: state.version.uid,
                 version: state.version.number,
-                readiness: status::readiness(&state, self.shared.clock.now()),
+                readiness: status::readiness(&state, self.base.clock.now()),
             }
         };
-        self.shared.observer.report(report);
+        self.base.observer.report(report);
         self.changed.notify_waiters();
     }
 
     /// Whether the copy is to stop because nobody needs it; else when to ask again.
     pub(super) fn idle_stop(&self, copy: &Copy) -> Result<(), Instant> {
-        let idle = self.shared.config.idle_stop;
+        let idle = self.base.settings.idle_stop;
         let mut state = self.state.lock();
         let spare = state.ready() > state.min();
         let now = Instant::now();
@@ -311,9 +313,5 @@ impl Pool {
         };
         drop(waiters);
         self.changed.notify_waiters();
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.state.lock().closed
     }
 }

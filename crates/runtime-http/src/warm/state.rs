@@ -2,6 +2,7 @@
 
 use super::copy::Copy;
 use super::lease::Lease;
+use super::start::{Env, NotStarted};
 use eventflow_domain::invocation::{Failure, StartKind};
 use eventflow_domain::{CopyExit, FunctionVersion, Timestamp};
 use std::collections::VecDeque;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub(super) type Env = Arc<[(String, String)]>;
 pub(super) type Waiter = oneshot::Sender<Result<Lease, Failure>>;
 
 pub(super) struct State {
@@ -25,6 +25,8 @@ pub(super) struct State {
     /// Crashes and failed starts since a copy last ran well.
     pub(super) failures: u32,
     pub(super) last_failure: Option<Failure>,
+    /// What its condition is called.
+    pub(super) last_word: &'static str,
     /// Ends and failed starts that nobody asked for, over the life of the pool; the last of them.
     pub(super) restarts: u32,
     pub(super) last_exit: Option<CopyExit>,
@@ -55,6 +57,7 @@ impl State {
             waiters: VecDeque::new(),
             failures: 0,
             last_failure: None,
+            last_word: NotStarted::CRASHED,
             restarts: 0,
             last_exit: None,
             not_before: Instant::now(),

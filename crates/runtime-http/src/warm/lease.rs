@@ -1,8 +1,8 @@
 use super::copy::Copy;
 use super::pool::Pool;
+use crate::answer::Place;
 use eventflow_domain::invocation::StartKind;
 use eventflow_domain::ports::LogSink;
-use eventflow_runtime_http::Place;
 use std::sync::Arc;
 
 /// A call's place on a copy, free again when dropped.
