@@ -56,6 +56,11 @@ packages() {
             ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || have postgres || missing+=(postgresql)
             need setpriv util-linux
             cluster_packages
+            # A container engine for container functions of one machine; without the network part it starts none that serves.
+            need podman podman
+            ls /usr/lib/podman/netavark /usr/libexec/podman/netavark >/dev/null 2>&1 || missing+=(netavark)
+            need iptables iptables
+            [ -x /bin/busybox ] || missing+=(busybox-static)
             # What only root can use: a network of the tests' own, and file systems whose power is cut.
             if [ "$(id -u)" = 0 ]; then
                 need nft nftables

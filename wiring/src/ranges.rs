@@ -1,12 +1,13 @@
 //! Which values of the sections make sense.
 
 use crate::sections::{
-    Auth, Blobs, Dispatcher, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process, Registry,
-    Retention, Ui, Wasm,
+    Auth, Blobs, Container, Dispatcher, Gateway, Kubernetes, Limits, Nats, Peers, Postgres, Process,
+    Registry, Retention, Ui, Wasm,
 };
 use eventflow_domain::Namespace;
 use eventflow_domain::quantity::{Memory, format_duration};
 use eventflow_lifecycle::config::Problems;
+use eventflow_runtime_container::{ContainerConfig, Sockets};
 use eventflow_runtime_process::ProcessConfig;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -165,6 +166,29 @@ impl Section for Process {
     }
 }
 
+impl Section for Container {
+    fn check(&self, problems: &mut Problems) {
+        let grace = Duration::ZERO..=ContainerConfig::MAX_GRACE;
+        let durations = [
+            ("container.idle_stop", self.idle_stop, seconds(1, YEAR)),
+            ("container.kill_grace", self.kill_grace, grace),
+        ];
+        times(problems, &durations);
+        counts(problems, &[("container.pids", self.pids.into(), 16..=1_000_000)]);
+        pod_security(problems, "container.pod_security", &self.pod_security);
+        if !self.socket.is_empty()
+            && let Err(rule) = Sockets::parse(&self.socket)
+        {
+            problems.push("container.socket", format!("{rule}, is {:?}", self.socket));
+        }
+        if !ContainerConfig::may_be_network(&self.network) {
+            let rule =
+                "must be a network of the container engine, not one of the host or of another container";
+            problems.push("container.network", format!("{rule}, is {:?}", self.network));
+        }
+    }
+}
+
 impl Section for Wasm {
     fn check(&self, problems: &mut Problems) {
         times(problems, &[("wasm.compile_timeout", self.compile_timeout, seconds(1, HOUR))]);
@@ -270,10 +294,7 @@ impl Section for Kubernetes {
             ("kubernetes.scale_to_zero_after", self.scale_to_zero_after, seconds(0, 24 * HOUR)),
         ];
         times(problems, &checks);
-        if !matches!(self.pod_security.as_str(), "restricted" | "baseline") {
-            let is = &self.pod_security;
-            problems.push("kubernetes.pod_security", format!("must be restricted or baseline, is {is:?}"));
-        }
+        pod_security(problems, "kubernetes.pod_security", &self.pod_security);
         if !self.transfer_url.is_empty() && !self.transfer_url.starts_with("http://") {
             let is = &self.transfer_url;
             problems.push("kubernetes.transfer_url", format!("must begin with http://, is {is:?}"));
@@ -317,6 +338,12 @@ impl Section for Peers {
                 }
             }
         }
+    }
+}
+
+fn pod_security(problems: &mut Problems, key: &str, value: &str) {
+    if !matches!(value, "restricted" | "baseline") {
+        problems.push(key, format!("must be restricted or baseline, is {value:?}"));
     }
 }
 

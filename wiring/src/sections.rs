@@ -187,6 +187,39 @@ impl Default for Process {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
+pub struct Container {
+    /// The socket of Docker or Podman: `unix:///run/user/1000/podman/podman.sock`, or `tcp://` and a loopback address.
+    /// Empty = `$DOCKER_HOST`, else where they usually listen.
+    pub socket: String,
+    /// A network of the engine for functions; empty = the engine's default. Never the host's.
+    pub network: String,
+    /// What containers may do whose function says nothing of it: `restricted` or `baseline`.
+    pub pod_security: String,
+    /// Processes and threads of one container.
+    pub pids: u32,
+    /// A warm container that nobody called for so long is stopped, down to the function's `scaling.min`.
+    #[serde(with = "duration")]
+    pub idle_stop: Duration,
+    /// Between SIGTERM and SIGKILL, at most 4s.
+    #[serde(with = "duration")]
+    pub kill_grace: Duration,
+}
+
+impl Default for Container {
+    fn default() -> Self {
+        Self {
+            socket: String::new(),
+            network: String::new(),
+            pod_security: "baseline".to_owned(),
+            pids: 512,
+            idle_stop: Duration::from_secs(300),
+            kill_grace: Duration::from_secs(2),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Wasm {
     /// Instances that run at once; more calls wait.
     pub max_instances: u32,

@@ -1,9 +1,12 @@
 //! From sections to what the rooms are told.
 
-use crate::sections::{Dispatcher, Gateway, Limits, Process, Retention, Wasm};
+use crate::sections::{Container, Dispatcher, Gateway, Limits, Process, Retention, Wasm};
 use eventflow_auth::origin::HostPolicy;
+use eventflow_domain::Error;
 use eventflow_domain::ports::{Blobs, Clock, Runtime};
+use eventflow_domain::spec::PodSecurity;
 use eventflow_gateway::GatewayConfig;
+use eventflow_runtime_container::{ContainerConfig, ContainerRuntime, Installation, Sockets};
 use eventflow_runtime_process::{Bounds, Launcher, Observer, ProcessConfig, ProcessRuntime};
 use eventflow_runtime_wasm::{WasmConfig, WasmRuntime};
 use std::path::Path;
@@ -113,4 +116,32 @@ pub fn process(
         ..ProcessConfig::new(Launcher::this_program("exec-child"), data.join("run"))
     };
     Ok(Arc::new(ProcessRuntime::with_observer(config, Arc::clone(clock), observer)?))
+}
+
+/// The container runtime, and the future that keeps it. What tells its containers from others' lies below `data`, which
+/// this process has for itself.
+pub fn container(
+    container: &Container,
+    limits: &Limits,
+    data: &Path,
+    clock: &Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+) -> eventflow_domain::Result<(Arc<ContainerRuntime>, impl Future<Output = ()> + Send + 'static)> {
+    let sockets = Sockets::find(&container.socket, std::env::vars_os())
+        .map_err(|problem| Error::invalid("container.socket", problem))?;
+    let installation = Installation::open(&data.join("containers"))
+        .map_err(|error| Error::internal("open the folder of the container runtime", error))?;
+    let config = ContainerConfig {
+        network: Some(container.network.clone()).filter(|network| !network.is_empty()),
+        security: match container.pod_security.as_str() {
+            "restricted" => PodSecurity::Restricted,
+            _ => PodSecurity::Baseline,
+        },
+        pids: container.pids,
+        idle_stop: container.idle_stop,
+        kill_grace: container.kill_grace,
+        bounds: eventflow_runtime_container::Bounds::from(&limits.into()),
+        ..ContainerConfig::new(sockets, installation)
+    };
+    ContainerRuntime::new(config, Arc::clone(clock), observer)
 }

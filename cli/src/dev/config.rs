@@ -3,7 +3,7 @@
 mod validate;
 
 use eventflow_lifecycle::config::{Loader, duration};
-use eventflow_wiring::sections::{Dispatcher, Gateway, Limits, Process, Retention, Ui, Wasm};
+use eventflow_wiring::sections::{Container, Dispatcher, Gateway, Limits, Process, Retention, Ui, Wasm};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +27,7 @@ pub(crate) struct DevConfig {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) retention: Retention,
     pub(crate) process: Process,
+    pub(crate) container: Container,
     pub(crate) wasm: Wasm,
     pub(crate) telemetry: eventflow_telemetry::Config,
 }
@@ -44,6 +45,7 @@ impl Default for DevConfig {
             dispatcher: Dispatcher::default(),
             retention: Retention::default(),
             process: Process::default(),
+            container: Container::default(),
             wasm: Wasm::default(),
             telemetry: eventflow_telemetry::Config::default(),
         }

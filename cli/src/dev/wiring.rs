@@ -9,7 +9,7 @@ use eventflow_dispatcher::{Dispatcher, Ports};
 use eventflow_domain::access::Caller;
 use eventflow_domain::ports::{Blobs, Bus, Clock, FunctionRegistry, Invoker, NoEvents, Runtime, Store};
 use eventflow_gateway::{Deps, ServerConfig, router, serve, ui};
-use eventflow_lifecycle::{Handle, OnExit, SystemClock};
+use eventflow_lifecycle::{CancellationToken, Handle, OnExit, SystemClock};
 use eventflow_registry::SqlRegistry;
 use eventflow_store::{Options, SqliteStore};
 use eventflow_telemetry::Metrics;
@@ -40,6 +40,9 @@ impl Platform {
 /// program: so long a taken port may become free by itself.
 const INHERITED: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long the start waits for a container engine to say what it is.
+const ENGINE: Duration = Duration::from_secs(3);
 
 /// The listener first, so that a taken port is told before anything else is touched.
 async fn bind(config: &DevConfig) -> Result<TcpListener, StartError> {
@@ -94,7 +97,7 @@ async fn adapters(config: &DevConfig, handle: &Handle) -> Result<Adapters, Start
     let bus: Arc<dyn Bus> = Arc::new(InMemoryBus::new(Arc::clone(&clock)));
     let registry: Arc<dyn FunctionRegistry> = Arc::new(registry);
     let copies = Copies::start(Arc::clone(&registry), Arc::clone(&bus), Arc::clone(&clock), handle);
-    let runtimes = runtimes(config, &data, &blobs, &clock, copies)?;
+    let runtimes = runtimes(config, &data, &blobs, &clock, copies, handle).await?;
     let key = Key::load_or_create(&data.join("jwt.key"))
         .map_err(|error| StartError::of("load the token key", &error))?;
     let users = Users::new(Vec::new(), DevLogin::Enabled)
@@ -110,18 +113,36 @@ async fn adapters(config: &DevConfig, handle: &Handle) -> Result<Adapters, Start
     })
 }
 
-fn runtimes(
+async fn runtimes(
     config: &DevConfig,
     data: &std::path::Path,
     blobs: &Arc<dyn Blobs>,
     clock: &Arc<dyn Clock>,
     copies: Arc<Copies>,
+    handle: &Handle,
 ) -> Result<Vec<Arc<dyn Runtime>>, StartError> {
     let wasm = translate::wasm(&config.wasm, &config.limits, data, blobs, clock);
     let wasm = wasm.map_err(|error| StartError::of("start the wasm runtime", &error))?;
-    let process = translate::process(&config.process, &config.limits, data, clock, copies);
+    let process = translate::process(&config.process, &config.limits, data, clock, copies.clone());
     let process = process.map_err(|error| StartError::of("start the process runtime", &error))?;
-    Ok(vec![wasm, process])
+    let container = translate::container(&config.container, &config.limits, data, clock, copies);
+    let (container, keeping) =
+        container.map_err(|error| StartError::of("start the container runtime", &error))?;
+    handle.spawn("containers", OnExit::Shutdown, until(handle.token(), keeping));
+    match tokio::time::timeout(ENGINE, container.look()).await {
+        Ok(Err(why)) => tracing::info!(why, "container functions cannot run"),
+        Err(_) => tracing::info!("the container engine is slow; container functions wait for it"),
+        // It has said so itself.
+        Ok(Ok(_)) => {}
+    }
+    Ok(vec![wasm, process, container])
+}
+
+async fn until(token: CancellationToken, keeping: impl Future<Output = ()>) {
+    tokio::select! {
+        () = keeping => {}
+        () = token.cancelled() => {}
+    }
 }
 
 /// Builds everything and starts it. Ready when it returns.

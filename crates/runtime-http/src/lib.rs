@@ -12,11 +12,13 @@ mod answer;
 mod connections;
 mod quick_ack;
 mod request;
+mod tail;
 mod tasks;
-pub mod wrong_mode;
 pub mod warm;
+pub mod wrong_mode;
 
 pub use answer::{Answered, Place};
 pub use connections::{Body, Connections, Error, Sender};
 pub use request::build as request;
+pub use tail::Tail;
 pub use tasks::Tasks;

@@ -1,7 +1,6 @@
 //! Reading what a command prints, as it comes and without ever holding more than a buffer of it.
 
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe::Receiver;
@@ -57,49 +56,4 @@ impl Pipe {
 
 pub(crate) fn buffer() -> Box<[u8]> {
     vec![0; BUFFER].into_boxed_slice()
-}
-
-/// The last bytes of a stream.
-#[derive(Debug)]
-pub(crate) struct Tail {
-    bytes: VecDeque<u8>,
-    limit: usize,
-}
-
-impl Tail {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: VecDeque::new(), limit }
-    }
-
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let bytes = bytes.get(bytes.len().saturating_sub(self.limit)..).unwrap_or_default();
-        let over = (self.bytes.len() + bytes.len()).saturating_sub(self.limit);
-        self.bytes.drain(..over);
-        self.bytes.extend(bytes);
-    }
-
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tail_keeps_the_last_bytes_however_they_arrive() {
-        for pieces in
-            [vec!["abcdef"], vec!["ab", "cdef"], vec!["a", "b", "c", "d", "ef"], vec!["abcd", "", "ef"]]
-        {
-            let mut tail = Tail::new(4);
-            for piece in &pieces {
-                tail.push(piece.as_bytes());
-            }
-            assert_eq!(tail.into_bytes(), b"cdef", "{pieces:?}");
-        }
-        let mut short = Tail::new(4);
-        short.push(b"ab");
-        assert_eq!(short.into_bytes(), b"ab");
-    }
 }

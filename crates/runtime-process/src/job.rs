@@ -1,6 +1,5 @@
 //! Job mode: the command once per call.
 
-use crate::capture::Tail;
 use crate::child::{self, Child};
 use crate::runtime::Shared;
 use crate::scratch::Scratch;
@@ -11,6 +10,7 @@ use eventflow_domain::invocation::{Content, Failure, Output, Reason, StartKind};
 use eventflow_domain::logs::Stream;
 use eventflow_domain::ports::{Call, LogSink, Ran};
 use eventflow_domain::quantity::format_duration;
+use eventflow_runtime_http::Tail;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

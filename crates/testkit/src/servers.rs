@@ -4,6 +4,7 @@
 mod guarded;
 pub mod kubernetes;
 pub mod nats;
+pub mod podman;
 pub mod postgres;
 pub mod s3;
 

@@ -94,9 +94,14 @@ impl App {
         &self.config.limits
     }
 
+    /// The runtimes that can run something now.
+    fn available(&self) -> impl Iterator<Item = &Arc<dyn Runtime>> {
+        self.parts.runtimes.iter().filter(|runtime| runtime.unavailable().is_none())
+    }
+
     fn runtime(&self, kind: RuntimeKind) -> Result<&Arc<dyn Runtime>> {
         self.parts.runtimes.iter().find(|runtime| runtime.kind() == kind).ok_or_else(|| {
-            let available: Vec<String> = self.parts.runtimes.iter().map(|r| r.kind().to_string()).collect();
+            let available: Vec<String> = self.available().map(|runtime| runtime.kind().to_string()).collect();
             let list = available.join(", ");
             Error::invalid(
                 "runtime",

@@ -12,8 +12,9 @@ impl Validate for DevConfig {
             problems.push("listen", message);
         }
         ranges::grace(problems, self.grace);
-        let Self { gateway, ui, limits, dispatcher, retention, process, wasm, .. } = self;
-        let sections: [&dyn Section; 7] = [gateway, ui, limits, dispatcher, retention, process, wasm];
+        let Self { gateway, ui, limits, dispatcher, retention, process, container, wasm, .. } = self;
+        let sections: [&dyn Section; 8] =
+            [gateway, ui, limits, dispatcher, retention, process, container, wasm];
         for section in sections {
             section.check(problems);
         }

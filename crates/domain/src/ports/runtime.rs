@@ -122,6 +122,12 @@ pub struct RuntimeReport {
 pub trait Runtime: Debug + Send + Sync {
     fn kind(&self) -> RuntimeKind;
 
+    /// Why it can run nothing now, and what to do about it; `None` where it can. A runtime that needs another program
+    /// on the machine may be so for a while.
+    fn unavailable(&self) -> Option<String> {
+        None
+    }
+
     /// Checks what only the runtime can know about a spec, before it is stored: `Invalid` with the field.
     /// `artifact` is the code, where the image names an artifact.
     async fn check(&self, version: &FunctionVersion) -> Result<()>;

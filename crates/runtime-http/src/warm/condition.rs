@@ -1,7 +1,13 @@
 use eventflow_domain::{Condition, ConditionStatus, Timestamp};
 
 /// A condition as a runtime tells it.
-pub fn condition(kind: &str, ok: bool, reason: &str, message: impl Into<String>, now: Timestamp) -> Condition {
+pub fn condition(
+    kind: &str,
+    ok: bool,
+    reason: &str,
+    message: impl Into<String>,
+    now: Timestamp,
+) -> Condition {
     Condition {
         kind: kind.to_owned(),
         status: if ok { ConditionStatus::True } else { ConditionStatus::False },

@@ -20,12 +20,7 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    pub(super) fn new(
-        id: u64,
-        env: Env,
-        connections: Arc<Connections>,
-        output: Arc<dyn Output>,
-    ) -> Self {
+    pub(super) fn new(id: u64, env: Env, connections: Arc<Connections>, output: Arc<dyn Output>) -> Self {
         Self {
             id,
             env,

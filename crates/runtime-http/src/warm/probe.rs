@@ -56,7 +56,9 @@ impl Probe<'_> {
     async fn answers(&self, path: &str) -> bool {
         let body: Body = Empty::new().map_err(|never| match never {}).boxed_unsync();
         let host = self.connections.address().to_string();
-        let Ok(request) = Request::get(path).header(http::header::HOST, host).body(body) else { return false };
+        let Ok(request) = Request::get(path).header(http::header::HOST, host).body(body) else {
+            return false;
+        };
         matches!(self.connections.send(request).await, Ok((response, _)) if response.status().as_u16() < 400)
     }
 }

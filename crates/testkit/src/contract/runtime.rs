@@ -63,6 +63,8 @@ pub struct Suite {
     version: Box<dyn Fn(Program) -> Arc<FunctionVersion> + Send + Sync>,
     /// How long after its timeout a run may end. Default 100 ms.
     pub overrun: Duration,
+    /// A program prints by then. Default 500 ms.
+    pub starts_within: Duration,
 }
 
 impl fmt::Debug for Suite {
@@ -76,12 +78,23 @@ impl Suite {
         runtime: Arc<dyn Runtime>,
         version: impl Fn(Program) -> Arc<FunctionVersion> + Send + Sync + 'static,
     ) -> Self {
-        Self { runtime, version: Box::new(version), overrun: Duration::from_millis(100) }
+        Self {
+            runtime,
+            version: Box::new(version),
+            overrun: Duration::from_millis(100),
+            starts_within: Duration::from_millis(500),
+        }
     }
 
     #[must_use]
     pub fn overrun(mut self, overrun: Duration) -> Self {
         self.overrun = overrun;
+        self
+    }
+
+    #[must_use]
+    pub fn starts_within(mut self, patience: Duration) -> Self {
+        self.starts_within = patience;
         self
     }
 

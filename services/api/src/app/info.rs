@@ -46,7 +46,7 @@ impl App {
         ServerInfo {
             version: env!("CARGO_PKG_VERSION"),
             shape: self.config.shape,
-            runtimes: self.parts.runtimes.iter().map(|runtime| runtime.kind()).collect(),
+            runtimes: self.available().map(|runtime| runtime.kind()).collect(),
             trace_link: &self.config.trace_link,
         }
     }
