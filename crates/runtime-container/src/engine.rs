@@ -66,7 +66,7 @@ impl About {
                 .ncpu
                 .and_then(|count| u32::try_from(count).ok())
                 .filter(|count| *count > 0)
-                .unwrap_or(1),
+                .unwrap_or_else(processors),
         }
     }
 
