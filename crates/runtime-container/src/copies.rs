@@ -91,9 +91,17 @@ async fn bear(shared: &Arc<Shared>, wish: &Wish, at: &Mutex<&'static str>) -> Re
     let printed = Printed::attach(docker, &container.name).await.map_err(refused)?;
     container.started();
     docker.start_container(&container.name, None::<StartContainerOptions>).await.map_err(refused)?;
-    let port = published(docker, &container.name, version).await?;
-    let connections = Arc::new(Connections::new((Ipv4Addr::LOCALHOST, port).into(), shared.tasks.clone()));
     let output = Arc::new(Attached::new(Arc::clone(version), Arc::clone(&shared.observer), printed));
+    let port = match published(docker, &container.name, version).await {
+        Ok(port) => port,
+        Err(refused) => {
+            // It may have ended already: its last words say why.
+            let _ = tokio::time::timeout(LAST_WORDS, output.follow()).await;
+            let output: &dyn Output = output.as_ref();
+            return Err(NotStarted { failure: output.explain(refused.failure), ..refused });
+        }
+    };
+    let connections = Arc::new(Connections::new((Ipv4Addr::LOCALHOST, port).into(), shared.tasks.clone()));
     let held = Warm {
         shared: Arc::clone(shared),
         connected,
@@ -107,16 +115,18 @@ async fn bear(shared: &Arc<Shared>, wish: &Wish, at: &Mutex<&'static str>) -> Re
 /// The port of this machine that leads to the copy's.
 async fn published(docker: &Docker, container: &str, version: &FunctionVersion) -> Result<u16, NotStarted> {
     let found = docker.inspect_container(container, None).await.map_err(|error| verdict::refused(&error))?;
+    let ended =
+        found.state.as_ref().filter(|state| state.running == Some(false)).and_then(|state| state.exit_code);
     let ports = found.network_settings.and_then(|network| network.ports).unwrap_or_default();
     let bound = ports.get(&format!("{}/tcp", object::port(version))).cloned().flatten().unwrap_or_default();
     let port = bound.into_iter().find_map(|bound| bound.host_port?.parse().ok().filter(|port| *port > 0));
     port.ok_or_else(|| {
-        let ended = found.state.and_then(|state| state.exit_code.filter(|_| state.running == Some(false)));
-        let text = match ended {
-            Some(code) => format!("exited with code {code} before it listened on $PORT"),
-            None => "the container engine published no port; is its network set up?".to_owned(),
+        let Some(code) = ended else {
+            let text = "the container engine published no port; is its network set up?";
+            return NotStarted { failure: Failure::new(Reason::StartFailed, text), word: CONTAINER_FAILED };
         };
-        NotStarted { failure: Failure::new(Reason::StartFailed, text), word: CONTAINER_FAILED }
+        let text = format!("ended with exit code {code} before it listened on $PORT");
+        Failure::new(Reason::StartFailed, text).into()
     })
 }
 

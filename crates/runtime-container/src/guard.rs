@@ -13,6 +13,8 @@ use std::time::Duration;
 /// Between two looks whether a container has ended, the first; it doubles.
 const LOOK: Duration = Duration::from_millis(5);
 const LOOK_MAX: Duration = Duration::from_millis(100);
+/// For the engine's answer to a signal.
+const ASK: Duration = Duration::from_secs(1);
 /// When a container is looked for whose making was given up: the engine may still be at it.
 const MADE_LATE: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Duration::from_secs(3)];
 
@@ -101,8 +103,8 @@ impl Drop for Container {
 
 async fn terminate(docker: &Docker, name: &str) {
     let term = KillContainerOptionsBuilder::new().signal("SIGTERM").build();
-    // One that has ended meanwhile, or that is not there, needs none.
-    let _ = docker.kill_container(name, Some(term)).await;
+    // One that has ended meanwhile, or that is not there, needs none; an engine that does not answer helps nobody.
+    let _ = tokio::time::timeout(ASK, docker.kill_container(name, Some(term))).await;
 }
 
 async fn end(shared: &Shared, docker: &Docker, name: &str, made: bool, started: bool) {

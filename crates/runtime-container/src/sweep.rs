@@ -17,6 +17,8 @@ use std::time::Duration;
 const AT_ONCE: usize = 8;
 /// For all that an earlier server left, at a first connection.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// For one removal.
+const ASK: Duration = Duration::from_secs(15);
 /// Tries for each.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
@@ -106,12 +108,13 @@ pub(crate) async fn remove(docker: &Docker, container: &str) {
     let mut pause = PAUSE;
     for _ in 0..TRIES {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match docker.remove_container(container, Some(options)).await {
-            Ok(()) => return,
-            Err(error) if status(&error) == Some(404) => return,
-            Err(error) => {
-                tracing::debug!(container, error = told(&error), "cannot remove a container, trying again")
+        match tokio::time::timeout(ASK, docker.remove_container(container, Some(options))).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) if status(&error) == Some(404) => return,
+            Ok(Err(error)) => {
+                tracing::debug!(container, error = told(&error), "cannot remove a container, trying again");
             }
+            Err(_) => tracing::debug!(container, "cannot remove a container in time, trying again"),
         }
         tokio::time::sleep(pause).await;
         pause *= 2;

@@ -32,7 +32,7 @@ fn container(name: &str, script: &str, more: Value) -> Value {
     function
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_takes_a_payload_and_gives_result_logs_exit_code_and_reason() {
     let Some(podman) = engine() else { return };
     let server = server_over(&podman).await;
@@ -76,7 +76,7 @@ async fn a_container_takes_a_payload_and_gives_result_logs_exit_code_and_reason(
     until("nothing is left in the engine", LONG, empty).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_that_serves_is_called_and_has_a_url() {
     let Some(podman) = engine() else { return };
     let server = server_over(&podman).await;
@@ -95,7 +95,7 @@ async fn a_container_that_serves_is_called_and_has_a_url() {
     until("the deleted function's copy is gone", LONG, empty).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_leaves_nothing_in_the_engine_to_its_next_start() {
     let Some(podman) = engine() else { return };
     let mut server = server_over(&podman).await;
@@ -124,7 +124,7 @@ async fn a_killed_server_leaves_nothing_in_the_engine_to_its_next_start() {
     until("nothing at all is left", LONG, empty).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_engine_a_container_function_is_refused_with_the_fix() {
     if !only_local("containers of a cluster are pods") {
         return;

@@ -27,7 +27,7 @@ fn suite() -> Option<Suite> {
     let Room { runtime, .. } = room()?;
     let suite = Suite::new(runtime as Arc<dyn Runtime>, |program| sh(&script(program)));
     // The grace, the engine's own pace, and a busy machine.
-    Some(suite.overrun(Duration::from_secs(2)).starts_within(Duration::from_secs(5)))
+    Some(suite.overrun(Duration::from_secs(2)).starts_within(Duration::from_secs(5)).at_once(6))
 }
 
 macro_rules! clauses {

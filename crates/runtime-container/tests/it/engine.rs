@@ -8,7 +8,7 @@ use eventflow_testkit::servers::podman::Podman;
 use pretty_assertions::assert_eq;
 use std::path::Path;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_engine_each_answer_names_the_fix() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = folder.path().join("no.sock");
@@ -31,7 +31,7 @@ async fn without_an_engine_each_answer_names_the_fix() {
     assert_eq!((failure.reason, failure.message), (Reason::RuntimeUnavailable, why));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_engine_is_not_taken_for_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
@@ -49,7 +49,7 @@ async fn what_is_no_engine_is_not_taken_for_one() {
     assert!(room_of(config(Path::new("/"), &unique(), 1)).runtime.look().await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_goes_and_comes_back_is_noticed_and_told() {
     let mut podman = match Podman::start() {
         Ok(podman) => podman,

@@ -10,7 +10,7 @@ use eventflow_testkit::contract::runtime::call;
 use pretty_assertions::assert_eq;
 use std::time::Duration;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_call_starts_a_copy_and_the_second_finds_it() {
     let Some(room) = room() else { return };
     let version = server("", |_| {});
@@ -27,7 +27,7 @@ async fn the_first_call_starts_a_copy_and_the_second_finds_it() {
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_listen_on_loopback_only_and_each_on_a_port_of_its_own() {
     let Some(room) = room() else { return };
     let podman = podman().expect("is there");
@@ -45,7 +45,7 @@ async fn copies_listen_on_loopback_only_and_each_on_a_port_of_its_own() {
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_dies_under_a_call_is_no_answer_and_another_comes() {
     let Some(room) = room() else { return };
     let version = server("", |_| {});
@@ -57,7 +57,7 @@ async fn a_copy_that_dies_under_a_call_is_no_answer_and_another_comes() {
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_listens_misses_its_start_deadline_and_what_ends_says_its_last_words() {
     let Some(room) = room() else { return };
     let deaf = server("sleep 100", |spec| spec.start_deadline = Duration::from_secs(4));
@@ -71,7 +71,7 @@ async fn what_never_listens_misses_its_start_deadline_and_what_ends_says_its_las
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_timeout_ends_the_call_and_the_copy_that_overran_takes_no_more() {
     let Some(room) = room() else { return };
     let version = server("", |_| {});
@@ -101,7 +101,7 @@ async fn the_timeout_ends_the_call_and_the_copy_that_overran_takes_no_more() {
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_cannot_be_had_is_told_by_the_condition() {
     let Some(room) = room() else { return };
     let version = server("", |spec| {
@@ -115,7 +115,7 @@ async fn an_image_that_cannot_be_had_is_told_by_the_condition() {
     room.runtime.shutdown().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retired_and_shut_down_copies_are_gone() {
     let Some(room) = room() else { return };
     let podman = podman().expect("is there");

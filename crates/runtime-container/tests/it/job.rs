@@ -11,7 +11,7 @@ use eventflow_testkit::servers::podman::Podman;
 use pretty_assertions::assert_eq;
 use std::time::Duration;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_mebibytes_go_in_as_a_file_and_come_out_as_one() {
     let Some(room) = room() else { return };
     let payload: Vec<u8> = (0..=255u8).cycle().take(20 << 20).collect();
@@ -26,7 +26,7 @@ async fn twenty_mebibytes_go_in_as_a_file_and_come_out_as_one() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_over_the_limit_is_never_cut() {
     let Some(podman) = podman() else { return };
     let mut config = crate::support::config(&podman.socket(), &crate::support::unique(), 1);
@@ -45,7 +45,7 @@ async fn a_result_over_the_limit_is_never_cut() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_is_gone_once_its_run_has_ended_and_its_volume_with_it() {
     let Some(room) = room() else { return };
     let podman = podman().expect("is there");
@@ -60,7 +60,7 @@ async fn a_container_is_gone_once_its_run_has_ended_and_its_volume_with_it() {
     assert!(!volumes.contains(&tail), "{volumes}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_much_memory_ends_a_run_as_out_of_memory() {
     let Some(room) = room() else { return };
     let version = sh_with("head -c 200m /dev/zero | tail; echo survived", |spec| {
@@ -72,7 +72,7 @@ async fn too_much_memory_ends_a_run_as_out_of_memory() {
     assert!(failure.message.contains("32Mi"), "{}", failure.message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_processes_than_allowed_cannot_be_started() {
     let Some(podman) = podman() else { return };
     let mut config = crate::support::config(&podman.socket(), &crate::support::unique(), 1);
@@ -85,7 +85,7 @@ async fn more_processes_than_allowed_cannot_be_started() {
     assert!(!logs.lines(Stream::Stdout).contains(&"all started".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_confined() {
     let Some(room) = room() else { return };
     let script = "grep -E 'CapEff|NoNewPrivs' /proc/self/status; id -u; touch /x 2>/dev/null && echo root is writable; \
@@ -118,7 +118,7 @@ async fn a_run_is_confined() {
     assert_eq!(u64::from_str_radix(caps.trim(), 16).expect("a number") & (1 << 13), 0, "{caps}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_runs_as_root_does_not_start_restricted() {
     let Some(room) = room() else { return };
     let version = sh_with("id", |spec| spec.pod.security = Some(PodSecurity::Restricted));
@@ -130,7 +130,7 @@ async fn an_image_that_runs_as_root_does_not_start_restricted() {
     assert!(failure.message.contains("podSecurity: baseline"), "{}", failure.message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_started_says_why() {
     let Some(room) = room() else { return };
     let missing = eventflow_testkit::FunctionBuilder::new("missing").command(["no-such-program"]);
@@ -141,7 +141,7 @@ async fn what_cannot_be_started_says_why() {
     assert!(failure.message.contains("no-such-program"), "{}", failure.message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_cannot_be_had_is_told_by_the_call_and_by_the_condition() {
     let Some(room) = room() else { return };
     // Nothing listens there: the engine asks nobody else.
@@ -162,7 +162,7 @@ async fn an_image_that_cannot_be_had_is_told_by_the_call_and_by_the_condition() 
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_that_takes_too_long_is_a_start_deadline() {
     let Some(room) = room() else { return };
     let version = sh("echo never");
@@ -174,7 +174,7 @@ async fn a_start_that_takes_too_long_is_a_start_deadline() {
     assert!(logs.lines(Stream::Stdout).is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_is_asked_to_end_before_it_is_made_to() {
     let Some(room) = room() else { return };
     let version = sh("trap 'echo goodbye; exit 0' TERM; echo up; while true; do sleep 0.05; done");
@@ -186,7 +186,7 @@ async fn a_program_is_asked_to_end_before_it_is_made_to() {
     assert_eq!(logs.lines(Stream::Stdout), ["up", "goodbye"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_that_somebody_removes_is_no_fault_of_the_function() {
     let Some(room) = room() else { return };
     let podman = podman().expect("is there");
@@ -206,7 +206,7 @@ async fn a_container_that_somebody_removes_is_no_fault_of_the_function() {
     assert!(matches!(failure.reason, Reason::Evicted | Reason::ExitCode), "{failure:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_artifact_or_nothing_is_no_image() {
     let Some(room) = room() else { return };
     let digest = format!("sha256:{}", "0".repeat(64)).parse().expect("a digest");

@@ -30,7 +30,7 @@ fn plant(podman: &Podman, id: &str, server: u64) -> String {
     name
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_server_removes_what_the_last_one_left_before_it_starts_anything() {
     let Some(podman) = podman() else { return };
     let (mine, other) = (unique(), unique());
@@ -48,7 +48,7 @@ async fn the_next_server_removes_what_the_last_one_left_before_it_starts_anythin
 }
 
 /// An answer that never came: the engine has a container that no run knows of.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_run_knows_of_goes_with_the_next_sweeps_and_what_runs_stays() {
     let Some(podman) = podman() else { return };
     let mine = unique();
@@ -64,7 +64,7 @@ async fn what_no_run_knows_of_goes_with_the_next_sweeps_and_what_runs_stays() {
     assert_eq!(output(ran.0).bytes, "done\n", "many sweeps did it no harm");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_killed_in_the_middle_leaves_nothing_to_its_next_start() {
     let Some(podman) = podman() else { return };
     let mine = unique();

@@ -63,6 +63,8 @@ pub struct Suite {
     version: Box<dyn Fn(Program) -> Arc<FunctionVersion> + Send + Sync>,
     /// How long after its timeout a run may end. Default 100 ms.
     pub overrun: Duration,
+    /// Runs that are started together. Default 24.
+    pub at_once: usize,
     /// A program prints by then. Default 500 ms.
     pub starts_within: Duration,
 }
@@ -82,6 +84,7 @@ impl Suite {
             runtime,
             version: Box::new(version),
             overrun: Duration::from_millis(100),
+            at_once: 24,
             starts_within: Duration::from_millis(500),
         }
     }
@@ -89,6 +92,12 @@ impl Suite {
     #[must_use]
     pub fn overrun(mut self, overrun: Duration) -> Self {
         self.overrun = overrun;
+        self
+    }
+
+    #[must_use]
+    pub fn at_once(mut self, runs: usize) -> Self {
+        self.at_once = runs;
         self
     }
 

@@ -52,7 +52,7 @@ pub async fn a_dropped_run_ends(suite: &Suite) {
 
 pub async fn many_runs_at_once_do_not_mix(suite: &Suite) {
     let version = suite.prepared(Program::Echo).await;
-    let runs = (0..24).map(|n| {
+    let runs = (0..suite.at_once).map(|n| {
         let call = call(&version, format!("payload {n}"));
         async move { (n, suite.run(call).await.0) }
     });

@@ -58,10 +58,12 @@ printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$tree/et
 chmod 1777 "$tree/tmp"
 cat >"$tree/www/cgi-bin/index.cgi" <<'CGI'
 #!/bin/sh
-printf 'Content-Type: text/plain\r\n\r\n'
 case $QUERY_STRING in
     sleep) sleep 30 ;;
-    exit) kill 1; sleep 5 ;;
+    exit) kill 1; sleep 30 ;;
+esac
+printf 'Content-Type: text/plain\r\n\r\n'
+case $QUERY_STRING in
     host) hostname ;;
     *) echo "asked for $REQUEST_METHOD" >&2; cat ;;
 esac
@@ -82,9 +84,9 @@ up() {
     (exec podman --root "$folder/root" --runroot "$folder/run" --storage-driver vfs \
         system service --time=0 "unix://$socket" </dev/null >&2) &
     service=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 600); do
         [ -S "$socket" ] && return
-        sleep 0.05
+        sleep 0.1
     done
 }
 up
