@@ -114,7 +114,7 @@ async fn bear(shared: &Arc<Shared>, wish: &Wish, at: &Mutex<&'static str>) -> Re
 
 /// The port of this machine that leads to the copy's.
 async fn published(docker: &Docker, container: &str, version: &FunctionVersion) -> Result<u16, NotStarted> {
-    let found = docker.inspect_container(container, None).await.map_err(|error| verdict::refused(&error))?;
+    let found = exit::inspect(docker, container).await.map_err(|error| verdict::refused(&error))?;
     let ended =
         found.state.as_ref().filter(|state| state.running == Some(false)).and_then(|state| state.exit_code);
     let ports = found.network_settings.and_then(|network| network.ports).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::engine::status;
 use crate::runtime::Shared;
-use crate::sweep;
+use crate::{exit, sweep};
 use bollard::Docker;
 use bollard::query_parameters::KillContainerOptionsBuilder;
 use parking_lot::Mutex;
@@ -117,7 +117,7 @@ async fn end(shared: &Shared, docker: &Docker, name: &str, made: bool, started: 
     }
     for pause in MADE_LATE {
         tokio::time::sleep(pause).await;
-        if docker.inspect_container(name, None).await.is_ok() {
+        if exit::inspect(docker, name).await.is_ok() {
             return sweep::remove(docker, name).await;
         }
     }

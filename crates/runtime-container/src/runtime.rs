@@ -15,6 +15,7 @@ use eventflow_runtime_http::{Tasks, wrong_mode};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often it is looked whether the engine still answers, or does again.
@@ -43,6 +44,8 @@ pub struct ContainerRuntime {
     shared: Arc<Shared>,
     pools: Pools,
     prepared: Mutex<Prepared>,
+    /// Functions in job mode were last told to have an engine.
+    told_up: AtomicBool,
 }
 
 impl ContainerRuntime {
@@ -72,7 +75,8 @@ impl ContainerRuntime {
         });
         let start = Arc::new(Copies(Arc::clone(&shared)));
         let pools = Pools::new(settings, start, clock, observer, shared.tasks.clone());
-        let runtime = Arc::new(Self { shared, pools, prepared: Mutex::default() });
+        let runtime =
+            Arc::new(Self { shared, pools, prepared: Mutex::default(), told_up: AtomicBool::new(false) });
         let kept = Arc::clone(&runtime);
         Ok((runtime, async move { kept.keep().await }))
     }
@@ -88,12 +92,10 @@ impl ContainerRuntime {
     }
 
     async fn watch(&self) {
-        let mut was_up = self.shared.engine.known().is_ok();
         loop {
             tokio::time::sleep(LOOK).await;
             let found = self.shared.engine.check().await;
-            if found.is_ok() != was_up {
-                was_up = found.is_ok();
+            if found.is_ok() != self.told_up.swap(found.is_ok(), Ordering::Relaxed) {
                 self.tell_again(found.err().as_deref()).await;
             }
         }
@@ -123,6 +125,7 @@ impl ContainerRuntime {
             }
         });
         let waited = tokio::time::timeout(readiness::PATIENCE, told.wait_for(Option::is_some)).await;
+        self.told_up.store(self.shared.engine.known().is_ok(), Ordering::Relaxed);
         let readiness = waited.ok().and_then(|told| told.ok().and_then(|told| told.clone()));
         readiness.unwrap_or_else(|| readiness::pulling(now))
     }

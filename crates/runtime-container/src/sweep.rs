@@ -2,6 +2,7 @@
 //! knows of, since the answer to their making, or to their removal, never came.
 
 use crate::engine::{Engine, status, told};
+use crate::exit;
 use crate::guard::Live;
 use crate::installation::Installation;
 use crate::object::{INSTALLATION, SERVER};
@@ -96,7 +97,7 @@ fn marks(container: &ContainerSummary) -> Option<(u64, &str)> {
 
 /// Removes a container of this name if this installation made it.
 pub(crate) async fn remove_if_ours(docker: &Docker, name: &str, installation: &Installation) {
-    let Ok(found) = docker.inspect_container(name, None).await else { return };
+    let Ok(found) = exit::inspect(docker, name).await else { return };
     let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
     if labels.get(INSTALLATION) == Some(&installation.id) {
         remove(docker, name).await;

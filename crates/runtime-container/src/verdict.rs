@@ -14,6 +14,9 @@ pub(crate) const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
 pub(crate) const IMAGE_NEEDS_ROOT: &str = "ImageNeedsRoot";
 pub(crate) const CONTAINER_FAILED: &str = "ContainerFailed";
 
+/// The exit code of what SIGKILL ended.
+pub(crate) const SIGKILLED: i32 = 137;
+
 /// Why the run failed; `None` = it did not.
 pub(crate) fn failure(state: &ContainerState, memory: Memory) -> Option<Failure> {
     let code = exit_code(state);
@@ -23,6 +26,14 @@ pub(crate) fn failure(state: &ContainerState, memory: Memory) -> Option<Failure>
     }
     match code {
         Some(0) => None,
+        // Nobody within a container can kill its first process, we have not, and a removal is told apart: what is left
+        // is the kernel, which engines over cgroup v1 do not always notice.
+        Some(SIGKILLED) => {
+            let text = format!(
+                "ended by SIGKILL, most likely for more memory than resources.memory allows ({memory})"
+            );
+            Some(Failure::new(Reason::OutOfMemory, text))
+        }
         Some(code) => Some(Failure::new(Reason::ExitCode, format!("exit code {code}{}", by_signal(code)))),
         None => Some(Failure::new(Reason::Internal, "the engine does not say how the container ended")),
     }
@@ -86,6 +97,8 @@ mod tests {
         assert_eq!(reason(0, false), None);
         assert_eq!(reason(3, false), Some(Reason::ExitCode));
         assert_eq!(reason(137, true), Some(Reason::OutOfMemory));
+        let unsaid = ended(137, false).expect("failed");
+        assert!(unsaid.reason == Reason::OutOfMemory && unsaid.message.contains("most likely"), "{unsaid:?}");
         assert_eq!(reason(0, true), Some(Reason::OutOfMemory), "a child of the shell");
         assert_eq!(ended(139, false).expect("failed").message, "exit code 139 (signal 11)");
         assert!(ended(137, true).expect("failed").message.contains("64Mi"));

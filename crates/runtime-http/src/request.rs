@@ -43,6 +43,17 @@ pub fn build(call: &Call, request: HttpRequest, address: SocketAddr) -> Request<
     built
 }
 
+/// The same request for another copy. A `Host` that the caller sent is left alone.
+pub(crate) fn address(mut request: Request<Body>, before: SocketAddr, now: SocketAddr) -> Request<Body> {
+    let ours = |value: &HeaderValue| value.as_bytes() == before.to_string().as_bytes();
+    if request.headers().get(HOST).is_some_and(ours)
+        && let Ok(host) = HeaderValue::try_from(now.to_string())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    request
+}
+
 fn streamed(body: ByteStream) -> Body {
     StreamBody::new(body.map_ok(Frame::data)).boxed_unsync()
 }

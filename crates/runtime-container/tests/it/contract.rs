@@ -23,8 +23,8 @@ fn script(program: Program) -> String {
     }
 }
 
-fn suite() -> Option<Suite> {
-    let Room { runtime, .. } = room()?;
+async fn suite() -> Option<Suite> {
+    let Room { runtime, .. } = room().await?;
     let suite = Suite::new(runtime as Arc<dyn Runtime>, |program| sh(&script(program)));
     // The grace, the engine's own pace, and a busy machine.
     Some(suite.overrun(Duration::from_secs(2)).starts_within(Duration::from_secs(5)).at_once(6))
@@ -35,7 +35,7 @@ macro_rules! clauses {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                if let Some(suite) = suite() {
+                if let Some(suite) = suite().await {
                     clauses::$name(&suite).await;
                 }
             }

@@ -1,9 +1,9 @@
 //! Engines that are not there, and those that come and go.
 
-use crate::support::{config, eventually, room_of, sh, skipped, unique};
+use crate::support::{call, config, eventually, room_of, sh, skipped, unique};
 use eventflow_domain::ports::Runtime as _;
 use eventflow_domain::{ErrorKind, Reason};
-use eventflow_testkit::contract::runtime::{call, output};
+use eventflow_testkit::contract::runtime::output;
 use eventflow_testkit::servers::podman::Podman;
 use pretty_assertions::assert_eq;
 use std::path::Path;
@@ -56,6 +56,7 @@ async fn an_engine_that_goes_and_comes_back_is_noticed_and_told() {
         Err(why) => return skipped(&why),
     };
     let room = room_of(config(&podman.socket(), &unique(), 1));
+    room.runtime.look().await.expect("an engine");
     let version = sh("echo hi");
     assert!(room.runtime.prepare(&version).await.is_ready());
     podman.down();

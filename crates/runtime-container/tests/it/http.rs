@@ -1,18 +1,17 @@
 //! Requests to warm containers.
 
-use crate::support::{body, eventually, podman, request, room, server};
+use crate::support::{body, call, eventually, podman, request, room, server};
 use eventflow_domain::Reason;
 use eventflow_domain::invocation::StartKind;
 use eventflow_domain::logs::Stream;
 use eventflow_domain::ports::Runtime as _;
 use eventflow_domain::spec::Scale;
-use eventflow_testkit::contract::runtime::call;
 use pretty_assertions::assert_eq;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_call_starts_a_copy_and_the_second_finds_it() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let version = server("", |_| {});
     let (response, logs) = room.serve(call(&version, ""), request("POST", "/", "hello")).await;
     let response = response.expect("an answer");
@@ -29,7 +28,7 @@ async fn the_first_call_starts_a_copy_and_the_second_finds_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_listen_on_loopback_only_and_each_on_a_port_of_its_own() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let podman = podman().expect("is there");
     let version = server("", |spec| spec.scale = Scale::Fixed(2));
     let readiness = room.runtime.prepare(&version).await;
@@ -47,7 +46,7 @@ async fn copies_listen_on_loopback_only_and_each_on_a_port_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_dies_under_a_call_is_no_answer_and_another_comes() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let version = server("", |_| {});
     let failure = room.post(&version, "/?exit", "").await.expect_err("a failure");
     assert_eq!(failure.reason, Reason::NoAnswer, "{}", failure.message);
@@ -59,7 +58,7 @@ async fn a_copy_that_dies_under_a_call_is_no_answer_and_another_comes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_listens_misses_its_start_deadline_and_what_ends_says_its_last_words() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let deaf = server("sleep 100", |spec| spec.start_deadline = Duration::from_secs(4));
     let failure = room.post(&deaf, "/", "").await.expect_err("a failure");
     assert_eq!(failure.reason, Reason::StartDeadline, "{}", failure.message);
@@ -73,7 +72,7 @@ async fn what_never_listens_misses_its_start_deadline_and_what_ends_says_its_las
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_timeout_ends_the_call_and_the_copy_that_overran_takes_no_more() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let version = server("", |_| {});
     let first = room.post(&version, "/?host", "").await.expect("a name");
     let mut late = call(&version, "");
@@ -103,7 +102,7 @@ async fn the_timeout_ends_the_call_and_the_copy_that_overran_takes_no_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_cannot_be_had_is_told_by_the_condition() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let version = server("", |spec| {
         spec.image = Some(eventflow_domain::spec::Image::Oci("localhost:1/nobody/nothing:7".to_owned()));
         spec.scale = Scale::Fixed(1);
@@ -117,7 +116,7 @@ async fn an_image_that_cannot_be_had_is_told_by_the_condition() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retired_and_shut_down_copies_are_gone() {
-    let Some(room) = room() else { return };
+    let Some(room) = room().await else { return };
     let podman = podman().expect("is there");
     let version = server("", |_| {});
     let host = room.post(&version, "/?host", "").await.expect("a name");

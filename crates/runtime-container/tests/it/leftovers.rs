@@ -1,8 +1,8 @@
 //! What a killed server leaves in the engine, and whose it is.
 
-use crate::support::{config, eventually, podman, room_of, sh, unique};
+use crate::support::{call, config, eventually, podman, room_of, sh, unique};
 use eventflow_domain::ports::Runtime as _;
-use eventflow_testkit::contract::runtime::{call, output};
+use eventflow_testkit::contract::runtime::output;
 use eventflow_testkit::servers::podman::Podman;
 use pretty_assertions::assert_eq;
 use std::time::Duration;

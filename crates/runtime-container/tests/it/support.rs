@@ -7,7 +7,6 @@ use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness, Timestamp};
 use eventflow_runtime_container::{ContainerConfig, ContainerRuntime, Installation, Sockets};
 use eventflow_runtime_http::warm::{CopyLine, Observer};
 use eventflow_testkit::FunctionBuilder;
-use eventflow_testkit::contract::runtime::call;
 use eventflow_testkit::fakes::CapturedLogs;
 use eventflow_testkit::servers::podman::Podman;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -105,9 +104,22 @@ pub(crate) fn room_of(config: ContainerConfig) -> Room {
 }
 
 /// A room on the engine of all tests, as an installation of its own.
-pub(crate) fn room() -> Option<Room> {
+pub(crate) async fn room() -> Option<Room> {
     let podman = podman()?;
-    Some(room_of(config(&podman.socket(), &unique(), 1)))
+    Some(room_on(config(&podman.socket(), &unique(), 1)).await)
+}
+
+/// A room that knows its engine, which on a busy machine takes its time.
+pub(crate) async fn room_on(config: ContainerConfig) -> Room {
+    let room = room_of(config);
+    room.runtime.look().await.expect("an engine");
+    room
+}
+
+/// A call with a deadline that a busy machine keeps.
+pub(crate) fn call(version: &Arc<FunctionVersion>, payload: impl Into<Bytes>) -> Call {
+    let call = eventflow_testkit::contract::runtime::call(version, payload);
+    Call { start_deadline: Duration::from_mins(2), timeout: Duration::from_mins(1), ..call }
 }
 
 /// A name that nobody else has.

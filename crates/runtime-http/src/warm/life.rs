@@ -33,8 +33,9 @@ pub(super) async fn live(pool: Arc<Pool>) {
     };
     let crash = crash.map(|failure| explain(failure, &copy.output.last_line()));
     copy.is_gone(crash.clone());
-    held.farewell().await;
+    // First, since a farewell takes time: the copy takes no calls any more, and another may be started.
     pool.went_down(&copy, crash);
+    held.farewell().await;
 }
 
 /// Until the copy is gone. `Some` where nobody asked it to go.

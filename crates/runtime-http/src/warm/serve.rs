@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// A connection that breaks because its copy died: until that is known.
 const CRASH: Duration = Duration::from_millis(300);
+/// Copies that a call is offered to, where each refuses the connection.
+const OFFERS: usize = 3;
 /// Pools that a call is offered to, while each is closed under it.
 const POOLS: usize = 3;
 
@@ -27,24 +29,37 @@ pub(super) async fn serve(
     request: HttpRequest,
     logs: Arc<dyn LogSink>,
 ) -> Result<HttpResponse, Failure> {
-    let lease = acquire(pools, &call).await?;
-    lease.attach(logs);
-    let started_at = clock.now();
-    let deadline = Instant::now() + call.timeout;
-    let connections = &lease.copy.connections;
-    let request = request::build(&call, request, connections.address());
-    match tokio::time::timeout_at(deadline, connections.send(request)).await {
-        Ok(Ok((response, sender))) => {
-            let (connections, start) = (Arc::clone(connections), lease.start);
-            let answered =
-                Answered { response, sender, connections, place: lease, start, started_at, deadline };
-            Ok(answered.passed_on())
-        }
-        Ok(Err(error)) => Err(no_answer(&lease.copy, &error).await),
-        Err(_) => {
-            lease.overran();
-            let timeout = format_duration(call.timeout);
-            Err(Failure::new(Reason::Timeout, format!("gave no answer within its timeout of {timeout}")))
+    let mut lease = acquire(pools, &call).await?;
+    let mut request = request::build(&call, request, lease.copy.connections.address());
+    let mut offers = 1;
+    loop {
+        lease.attach(Arc::clone(&logs));
+        let started_at = clock.now();
+        let deadline = Instant::now() + call.timeout;
+        let connections = &lease.copy.connections;
+        match tokio::time::timeout_at(deadline, connections.try_send(request)).await {
+            Ok(Ok((response, sender))) => {
+                let (connections, start) = (Arc::clone(connections), lease.start);
+                let answered =
+                    Answered { response, sender, connections, place: lease, start, started_at, deadline };
+                return Ok(answered.passed_on());
+            }
+            // It takes no connections any more: about to go, and not known to be gone yet.
+            Ok(Err((Error::Connect { .. }, Some(back)))) if offers < OFFERS => {
+                offers += 1;
+                let before = connections.address();
+                lease.overran();
+                drop(lease);
+                lease = acquire(pools, &call).await?;
+                request = request::address(back, before, lease.copy.connections.address());
+            }
+            Ok(Err((error, _))) => return Err(no_answer(&lease.copy, &error).await),
+            Err(_) => {
+                lease.overran();
+                let timeout = format_duration(call.timeout);
+                let text = format!("gave no answer within its timeout of {timeout}");
+                return Err(Failure::new(Reason::Timeout, text));
+            }
         }
     }
 }
