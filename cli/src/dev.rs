@@ -1,4 +1,5 @@
-//! `eventflow dev`: every service in one unprivileged process, over SQLite, an in-memory bus, wasm and processes.
+//! `eventflow dev`: every service in one unprivileged process, over SQLite, an in-memory bus, wasm, processes and
+//! containers.
 
 mod config;
 mod examples;

@@ -68,7 +68,8 @@ async fn killed_or_removed(
     state: ContainerState,
 ) -> Result<ContainerState, Failure> {
     let killed = verdict::exit_code(&state) == Some(verdict::SIGKILLED) && state.oom_killed != Some(true);
-    for _ in 0..if killed { REMOVALS } else { 0 } {
+    let looks = if killed { REMOVALS } else { 0 };
+    for _ in 0..looks {
         tokio::time::sleep(LOOK * 20).await;
         if inspect(docker, container).await.is_err_and(|error| status(&error) == Some(404)) {
             return Err(verdict::taken_away());
