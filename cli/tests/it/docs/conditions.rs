@@ -2,17 +2,34 @@ use super::{quoted_after, read, rows, sources};
 use std::collections::BTreeSet;
 
 /// How rooms that report a function's readiness name their reasons.
-const NAMED_BY: [(&str, &[&str]); 5] = [
+const NAMED_BY: [(&str, &[&str]); 6] = [
     ("services/operator/src", &[": Reason ="]),
     (
         "crates/runtime-wasm/src",
         &["Refusal::code(", "Refusal::of(", "Refusal::transient(", "Self::code(", "ConditionStatus::True,"],
     ),
+    ("crates/runtime-process/src", &["Readiness::READY, true,", "Readiness::READY, false,"]),
     (
-        "crates/runtime-process/src",
-        &["is_ready(", "not_ready(", "Readiness::READY, true,", "Readiness::READY, false,"],
+        "crates/runtime-http/src",
+        &[
+            "is_ready(",
+            "not_ready(",
+            "Readiness::READY, false,",
+            "Readiness::DEGRADED, true,",
+            "Readiness::DEGRADED, false,",
+            "const CRASHED: &'static str =",
+        ],
     ),
-    ("crates/runtime-process/src", &["Readiness::DEGRADED, true,", "Readiness::DEGRADED, false,"]),
+    (
+        "crates/runtime-container/src",
+        &[
+            "Readiness::READY, true,",
+            "Readiness::READY, false,",
+            "UNAVAILABLE: &str =",
+            "FAILED: &str =",
+            "ROOT: &str =",
+        ],
+    ),
     ("services/dispatcher/src", &["reason:"]),
 ];
 

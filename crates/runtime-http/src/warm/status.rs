@@ -40,7 +40,8 @@ fn unwell(word: &str, trouble: &str, now: Timestamp) -> Condition {
         let message = format!("{trouble}; see its logs; it is started again after a pause");
         return condition(Readiness::READY, false, "CrashLoop", message, now);
     }
-    condition(Readiness::READY, false, word, format!("{trouble}; it is tried again after a pause"), now)
+    let message = format!("{trouble}; it is tried again after a pause");
+    condition(Readiness::READY, false, word, message, now)
 }
 
 /// The copies that run, those that start, and the one that is waited for after a crash.
