@@ -123,9 +123,8 @@ mod tests {
             let whole = pieces(&payload).expect("an archive").concat();
             assert_eq!(whole.len() % BLOCK, 0);
             let mut archive = Archive::new(whole.as_slice());
-            let mut entries = archive.entries().expect("entries");
             let mut names = Vec::new();
-            while let Some(entry) = entries.next() {
+            for entry in archive.entries().expect("entries") {
                 let mut entry = entry.expect("an entry");
                 let name = entry.path().expect("a path").display().to_string();
                 let mut bytes = Vec::new();

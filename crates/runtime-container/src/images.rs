@@ -103,14 +103,13 @@ async fn pull(shared: &Arc<Shared>, docker: &Docker, image: &str) -> Result<(), 
     let images = &shared.images;
     let mut heard = {
         let mut pulls = images.pulls.lock();
-        match pulls.get(image) {
-            Some(heard) => heard.clone(),
-            None => {
-                let (tell, heard) = watch::channel(None);
-                pulls.insert(image.to_owned(), heard.clone());
-                begin(shared, docker.clone(), image.to_owned(), tell);
-                heard
-            }
+        if let Some(heard) = pulls.get(image) {
+            heard.clone()
+        } else {
+            let (tell, heard) = watch::channel(None);
+            pulls.insert(image.to_owned(), heard.clone());
+            begin(shared, docker.clone(), image.to_owned(), tell);
+            heard
         }
     };
     let pulled = heard.wait_for(Option::is_some).await.map(|pulled| pulled.clone());

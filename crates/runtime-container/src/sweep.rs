@@ -32,7 +32,7 @@ pub(crate) async fn of_earlier_servers(docker: &Docker, installation: &Installat
         Ok(Ok(0)) => {}
         Ok(Ok(count)) => tracing::warn!(count, "removed containers that an earlier server had left behind"),
         Ok(Err(error)) => {
-            tracing::warn!(error = told(&error), "cannot look for containers that were left behind")
+            tracing::warn!(error = told(&error), "cannot look for containers that were left behind");
         }
         Err(_) => tracing::warn!("containers that were left behind could not all be removed in time"),
     }
@@ -61,7 +61,7 @@ pub(crate) async fn for_ever(engine: &Engine, installation: &Installation, live:
             Ok(0) => {}
             Ok(count) => tracing::warn!(count, "removed containers that belonged to no run"),
             Err(error) => {
-                tracing::debug!(error = told(&error), "cannot look for containers that are nobody's")
+                tracing::debug!(error = told(&error), "cannot look for containers that are nobody's");
             }
         }
         suspects = seen;

@@ -195,10 +195,10 @@ async fn a_container_that_somebody_removes_is_no_fault_of_the_function() {
     let tail = call.invocation.short();
     let run = room.run(call);
     let remove = async {
-        let name = || podman.containers().into_iter().find(|name| name.contains(&tail));
-        eventually("it is there", || name().is_some()).await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        podman.podman(["rm", "--force", "--time", "0", &name().expect("it is there")]);
+        let running = || podman.podman(["ps", "--filter", "status=running", "--format", "{{.Names}}"]);
+        let name = || running().lines().find(|name| name.contains(&tail)).map(str::to_owned);
+        eventually("it runs", || name().is_some()).await;
+        podman.podman(["rm", "--force", "--time", "0", &name().expect("it runs")]);
     };
     let ((ran, _), ()) = tokio::join!(run, remove);
     let failure = ran.failure.expect("a failure");

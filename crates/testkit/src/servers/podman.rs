@@ -25,9 +25,6 @@ impl Podman {
     pub const NOBODY: &str = "localhost/nobody:1";
 
     /// `Err` says why this machine runs no containers.
-    ///
-    /// # Panics
-    /// Where a shell cannot even be started.
     pub fn start() -> Result<Self, String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -40,11 +37,11 @@ impl Podman {
             .args([&folder, &root])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a log"))
+            .stderr(File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?)
             .spawn()
-            .expect("bash runs");
+            .map_err(|error| format!("bash: {error}"))?;
         let tell = guard.stdin.take();
-        let hear = BufReader::new(guard.stdout.take().expect("a pipe"));
+        let hear = BufReader::new(guard.stdout.take().ok_or("no pipe")?);
         let mut podman = Self { guard, tell, hear, folder };
         let answer = podman.answer();
         let said = std::fs::read_to_string(&log).unwrap_or_default();
