@@ -12,8 +12,8 @@ use eventflow_domain::spec::RuntimeKind;
 use eventflow_domain::{
     Error, FunctionKey, FunctionSpec, FunctionUid, Mode, Readiness, Result, VersionNumber, Violation,
 };
-use eventflow_runtime_http::{Tasks, wrong_mode};
 use eventflow_runtime_http::warm::{Nobody, Observer, Pools, Settings};
+use eventflow_runtime_http::{Tasks, wrong_mode};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
