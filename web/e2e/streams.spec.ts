@@ -5,7 +5,7 @@ import { stage } from "./harness/stage.ts";
 
 /** Proxies end answers that say nothing for 30 to 60 s. The server speaks every 15 s, later on a machine at its limit. */
 const PATIENCE_MS = 30_000;
-const STREAMS = ["WatchFunctions", "WatchInvocations", "StreamInvocationLogs", "StreamLogs"];
+const STREAMS = ["WatchFunctions", "WatchStats", "WatchInvocations", "StreamInvocationLogs", "StreamLogs"];
 
 const { server, visit } = stage();
 

@@ -14,6 +14,7 @@ use eventflow_domain::{Error, FunctionKey, FunctionName, Namespace, Result, Time
 use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A silent stream says so often that it lives, so that no proxy cuts it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -71,6 +72,7 @@ impl App {
                     && caller.may(Permission::FunctionsRead, &key.namespace)
             };
             let (mut latest, mut seen) = (watching.latest(), 0);
+            let mut told = Instant::now();
             loop {
                 let at = *latest.borrow_and_update();
                 // At 0 nothing was looked up yet.
@@ -79,17 +81,21 @@ impl App {
                     changed.retain(|activity| visible(activity));
                     for chunk in changed.chunks(CHUNK) {
                         yield StatsEvent::Changed(chunk.to_vec());
+                        told = Instant::now();
                     }
                     if seen == 0 {
                         yield StatsEvent::Synced;
+                        told = Instant::now();
                     }
                     seen = at;
                 }
-                let quiet = tokio::time::sleep(HEARTBEAT);
-                tokio::pin!(quiet);
                 tokio::select! {
                     changed = latest.changed() => if changed.is_err() { break },
-                    () = &mut quiet => yield StatsEvent::Heartbeat,
+                    // News that this watcher is not told do not put it off.
+                    () = tokio::time::sleep_until(told + HEARTBEAT) => {
+                        yield StatsEvent::Heartbeat;
+                        told = Instant::now();
+                    }
                     () = draining.cancelled() => break,
                 }
             }

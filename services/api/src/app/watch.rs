@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Changes kept for watchers that come back.
 const KEPT: usize = 1024;
@@ -142,6 +143,7 @@ impl App {
             if asked_to_resume && seen.is_none() {
                 yield WatchEvent { kind: WatchKind::Reset, resume_token: String::new() };
             }
+            let mut told = Instant::now();
             loop {
                 let at = if let Some(at) = seen { at } else {
                         // Read the number first: a change in between is told twice, never missed.
@@ -153,6 +155,7 @@ impl App {
                             }
                         }
                         yield WatchEvent { kind: WatchKind::Synced, resume_token };
+                        told = Instant::now();
                         at
                 };
                 let Some(changes) = self.watch.behind(at) else {
@@ -166,13 +169,16 @@ impl App {
                     let (WatchKind::Changed(function) | WatchKind::Deleted(function)) = &kind else { continue };
                     if visible(function) {
                         yield WatchEvent { resume_token: self.watch.token(number), kind };
+                        told = Instant::now();
                     }
                 }
                 seen = Some(at);
                 tokio::select! {
                     changed = latest.changed() => if changed.is_err() { break },
-                    () = tokio::time::sleep(HEARTBEAT) => {
+                    // Changes that this watcher is not told do not put it off.
+                    () = tokio::time::sleep_until(told + HEARTBEAT) => {
                         yield WatchEvent { kind: WatchKind::Heartbeat, resume_token: self.watch.token(at) };
+                        told = Instant::now();
                     }
                     () = draining.cancelled() => break,
                 }
