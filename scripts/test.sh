@@ -155,7 +155,7 @@ chaos_unguarded() {
 
 chaos_whole() {
     local one=(cargo test --workspace --locked --test system --)
-    tier chaos 3600 "$CARGO_TARGET_DIR/debug/eventflow-chaos" --seeds 20 --steps 12 --accepted 5000 || true
+    tier chaos 3600 "$CARGO_TARGET_DIR/debug/eventflow-chaos" --seeds 20 --steps 12 --accepted 5000 --gateways 2 || true
     EVENTFLOW_SHAPE=cluster EVENTFLOW_IDEMPOTENCY_KEYS=1000 tier idempotency 900 \
         "${one[@]}" --exact idempotency::twenty_racing_retries_of_each_key_over_two_apis_that_are_killed_run_once ||
         true

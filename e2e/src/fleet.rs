@@ -28,6 +28,8 @@ const START: Duration = Duration::from_secs(60);
 pub struct Options {
     pub apis: usize,
     pub dispatchers: usize,
+    /// In front of the apis; clients then ask both.
+    pub gateways: usize,
     /// `KEY=VALUE`, for the services that know the section.
     pub settings: Vec<String>,
     pub postgres: PostgresOptions,
@@ -43,6 +45,7 @@ impl Default for Options {
         Self {
             apis: 2,
             dispatchers: 2,
+            gateways: 0,
             settings: Vec::new(),
             postgres: PostgresOptions { fsync: true, ..PostgresOptions::default() },
             nats: nats::Options::default(),
@@ -56,11 +59,14 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Fleet {
     // Ended before what they stand on.
+    pub gateways: Vec<Replica>,
     pub apis: Vec<Replica>,
     pub dispatchers: Vec<Replica>,
     pub nats: NatsServer,
     pub postgres: PostgresServer,
     urls: Vec<String>,
+    /// Where each gateway is.
+    doors: Vec<String>,
     /// Where the apis reach each dispatcher.
     ports: Vec<u16>,
     folder: TempDir,
@@ -98,13 +104,17 @@ impl Fleet {
         let ports: Vec<u16> = (0..options.dispatchers).map(|_| free_port()).collect();
         let dispatcher = |(number, port): (usize, &u16)| ground.dispatcher(number, *port);
         let dispatchers: Vec<Replica> = ports.iter().enumerate().map(dispatcher).collect();
-        let (mut apis, mut urls) = (Vec::new(), Vec::new());
-        for number in 0..options.apis {
+        let api_ports: Vec<u16> = (0..options.apis).map(|_| free_port()).collect();
+        let api = |(number, port): (usize, &u16)| ground.api(number, *port, &ports);
+        let apis = api_ports.iter().enumerate().map(api).collect();
+        let (mut gateways, mut doors) = (Vec::new(), Vec::new());
+        for number in 0..options.gateways {
             let port = free_port();
-            urls.push(url(port));
-            apis.push(ground.api(number, port, &ports));
+            doors.push(url(port));
+            gateways.push(ground.gateway(number, port, &api_ports, &ports));
         }
-        let fleet = Self { apis, dispatchers, nats, postgres, urls, ports, folder };
+        let urls = api_ports.into_iter().map(url).collect();
+        let fleet = Self { gateways, apis, dispatchers, nats, postgres, urls, doors, ports, folder };
         for replica in fleet.replicas() {
             replica.ready(START).await;
         }
@@ -127,13 +137,13 @@ impl Fleet {
     }
 
     pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
-        self.dispatchers.iter().chain(&self.apis)
+        self.dispatchers.iter().chain(&self.apis).chain(&self.gateways)
     }
 
-    /// Clients of each api, logged in as admin.
+    /// Clients of each api and each gateway, logged in as admin.
     pub async fn clients(&self) -> (Vec<Rest>, Vec<Grpc>) {
         let (mut rests, mut grpcs) = (Vec::new(), Vec::new());
-        for url in &self.urls {
+        for url in self.urls.iter().chain(&self.doors) {
             let rest = Rest::new(url).login("admin", "admin").await;
             grpcs.push(Grpc::connect(url, rest.token().map(str::to_owned)).await);
             rests.push(rest);
@@ -152,10 +162,15 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
+fn addresses(ports: &[u16]) -> String {
+    ports.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+}
+
 /// The sections of each service.
 const DISPATCHER: &[&str] =
     &["blobs", "dispatcher", "grace", "limits", "nats", "postgres", "process", "retention", "wasm"];
 const API: &[&str] = &["blobs", "gateway", "grace", "limits", "nats", "postgres", "wasm"];
+const GATEWAY: &[&str] = &["gateway", "grace", "limits"];
 
 impl Ground {
     fn dispatcher(self: &Arc<Self>, number: usize, port: u16) -> Replica {
@@ -165,13 +180,22 @@ impl Ground {
     }
 
     fn api(self: &Arc<Self>, number: usize, port: u16, dispatchers: &[u16]) -> Replica {
-        let peers: Vec<String> = dispatchers.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let settings = vec![
             format!("listen=127.0.0.1:{port}"),
             "admin_listen=127.0.0.1:0".to_owned(),
-            format!("peers.dispatchers={}", peers.join(",")),
+            format!("peers.dispatchers={}", addresses(dispatchers)),
         ];
         self.replica("api", number, API, settings, &url(port))
+    }
+
+    fn gateway(self: &Arc<Self>, number: usize, port: u16, apis: &[u16], dispatchers: &[u16]) -> Replica {
+        let settings = vec![
+            format!("listen=127.0.0.1:{port}"),
+            "admin_listen=127.0.0.1:0".to_owned(),
+            format!("peers.apis={}", addresses(apis)),
+            format!("peers.dispatchers={}", addresses(dispatchers)),
+        ];
+        self.replica("gateway", number, GATEWAY, settings, &url(port))
     }
 
     fn replica(
@@ -185,9 +209,23 @@ impl Ground {
         let name = format!("{service}-{number}");
         let section = |setting: &str| setting.split(['.', '=']).next().unwrap_or_default().to_owned();
         settings.extend(self.settings.iter().filter(|it| known.contains(&section(it).as_str())).cloned());
-        settings.push(format!("data={}", self.files.join(&name).display()));
+        if service != "gateway" {
+            settings.extend(self.of_a_record(&name));
+        }
         let (ground, log) = (Arc::clone(self), self.home.join(format!("{name}.log")));
         Replica::start(name, Rest::new(health), move || ground.command(service, &settings, &log))
+    }
+
+    /// What the services are told that keep a record; a gateway keeps none.
+    fn of_a_record(&self, name: &str) -> [String; 6] {
+        [
+            format!("data={}", self.files.join(name).display()),
+            "runtimes=wasm,process".to_owned(),
+            "auth.dev_login=cluster".to_owned(),
+            format!("blobs.folder={}", self.files.join("blobs").display()),
+            format!("postgres.url={}", self.database),
+            format!("nats.servers={}", self.broker),
+        ]
     }
 
     fn command(&self, service: &str, settings: &[String], log: &Path) -> Command {
@@ -200,15 +238,7 @@ impl Ground {
             }
         };
         cli::clean(&mut command, &self.home);
-        command.args(["--set", "runtimes=wasm,process", "--set", "auth.dev_login=cluster"]);
-        for setting in [
-            format!("blobs.folder={}", self.files.join("blobs").display()),
-            format!("auth.key_file={}", self.home.join("jwt.key").display()),
-            format!("postgres.url={}", self.database),
-            format!("nats.servers={}", self.broker),
-        ] {
-            command.args(["--set", &setting]);
-        }
+        command.args(["--set", &format!("auth.key_file={}", self.home.join("jwt.key").display())]);
         for setting in settings {
             command.args(["--set", setting]);
         }

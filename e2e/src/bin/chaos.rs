@@ -15,8 +15,9 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 const USAGE: &str = "\
-usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N | --faults LIST] [--clients N] [--at-once N]
-       chaos --seed SEED [--accepted N] [--steps N | --faults LIST] [--clients N]
+usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N | --faults LIST] [--clients N] [--gateways N]
+             [--at-once N]
+       chaos --seed SEED [--accepted N] [--steps N | --faults LIST] [--clients N] [--gateways N]
 
   --seeds N      runs, each of another seed (default 1)
   --first SEED   the seed of the first one (default: any); the others count on from it
@@ -25,6 +26,7 @@ usage: chaos [--seeds N] [--first SEED] [--accepted N] [--steps N | --faults LIS
   --steps N      faults in each run (default 12)
   --faults LIST  these instead, in this order and each alone: FillNats,CutOffNats
   --clients N    clients at once in each run (default 12)
+  --gateways N   gateways that half of the calls go through, and that harm is done to (default 0)
   --at-once N    runs at once (default 2)";
 
 #[derive(Debug, Clone)]
@@ -76,6 +78,7 @@ fn wanted() -> Result<Wanted, String> {
             "--accepted" => wanted.size.accepted = small,
             "--steps" => wanted.size.steps = small,
             "--clients" => wanted.size.clients = value,
+            "--gateways" => wanted.size.gateways = small,
             "--at-once" => wanted.at_once = small.max(1),
             _ => return Err(format!("unknown flag {flag}\n{USAGE}")),
         }
@@ -101,7 +104,7 @@ fn main() -> ExitCode {
 /// One run; its last line is its report.
 async fn one(seed: u64, wanted: Wanted) -> ExitCode {
     let plan = match wanted.faults.as_slice() {
-        [] => Plan::new(seed, wanted.size.steps),
+        [] => Plan::new(seed, wanted.size.steps, wanted.size.gateways > 0),
         faults => Plan::of(seed, faults),
     };
     eprintln_plan(&plan);
@@ -154,10 +157,14 @@ async fn run_apart(seed: u64, wanted: &Wanted, own: Option<Vec<&'static str>>) -
         }
         None => Command::new(this),
     };
-    let Size { accepted, steps, clients, .. } = wanted.size;
-    for (flag, value) in
-        [("--seed", seed), ("--accepted", accepted as u64), ("--steps", steps as u64), ("--clients", clients)]
-    {
+    let Size { accepted, steps, clients, gateways, .. } = wanted.size;
+    for (flag, value) in [
+        ("--seed", seed),
+        ("--accepted", accepted as u64),
+        ("--steps", steps as u64),
+        ("--clients", clients),
+        ("--gateways", gateways as u64),
+    ] {
         command.args([flag, &value.to_string()]);
     }
     if !wanted.faults.is_empty() {

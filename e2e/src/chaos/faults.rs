@@ -41,10 +41,12 @@ pub enum Fault {
     PowerCutPostgres,
     /// Of everything at once: only what was synced is there afterwards.
     PowerCut,
+    KillGateway,
+    StopGateway,
 }
 
 impl Fault {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::KillApi,
         Self::StopApi,
         Self::KillDispatcher,
@@ -65,7 +67,14 @@ impl Fault {
         Self::LosePackets,
         Self::PowerCutPostgres,
         Self::PowerCut,
+        Self::KillGateway,
+        Self::StopGateway,
     ];
+
+    /// Whether it is done to a gateway.
+    pub fn is_of_gateways(self) -> bool {
+        matches!(self, Self::KillGateway | Self::StopGateway)
+    }
 
     /// Whether the broker forgets what waits in it, which takes a minute to be told again.
     pub fn forgets(self) -> bool {
@@ -123,6 +132,9 @@ impl Fault {
             Self::PowerCut | Self::PowerCutPostgres if ground.disks.is_none() => {
                 Some("a file system in a file cannot be mounted")
             }
+            fault if fault.is_of_gateways() && ground.fleet.gateways.is_empty() => {
+                Some("there is no gateway")
+            }
             _ => None,
         }
     }
@@ -133,6 +145,8 @@ impl Fault {
             Self::KillApi => services::kill(&ground.fleet.apis, rng),
             Self::KillDispatcher => services::kill(&ground.fleet.dispatchers, rng),
             Self::StopApi => services::stop(&ground.fleet.apis, rng, 3..6).await,
+            Self::KillGateway => services::kill(&ground.fleet.gateways, rng),
+            Self::StopGateway => services::stop(&ground.fleet.gateways, rng, 3..6).await,
             Self::ZombieDispatcher => services::zombie(ground, load, number, rng).await,
             Self::RollingRestart => services::roll(&ground.fleet).await,
             Self::KillNats => servers::kill_nats(ground, rng).await,

@@ -41,7 +41,7 @@ pub struct Ground {
 
 impl Ground {
     /// With everything that this user may have. `without`: a guard that is switched off.
-    pub async fn lay(without: Option<&'static str>) -> Self {
+    pub async fn lay(gateways: usize, without: Option<&'static str>) -> Self {
         let folder = tempfile::Builder::new().prefix("eventflow-chaos-").tempdir().unwrap();
         // The database runs as another user.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -69,6 +69,7 @@ impl Ground {
                 ..nats::Options::default()
             },
             files: disks.as_ref().map(|disks| disks.files.path().join("files")),
+            gateways,
             without,
             ..fleet::Options::default()
         };

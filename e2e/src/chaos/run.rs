@@ -47,6 +47,7 @@ pub struct Size {
     pub accepted: usize,
     pub steps: usize,
     pub clients: u64,
+    pub gateways: usize,
     /// Until everything that was accepted has ended; a broker that forgot is told again after a minute.
     pub drained: Duration,
     /// Until the first call comes through after a repair.
@@ -61,6 +62,7 @@ impl Default for Size {
             accepted: 5000,
             steps: 12,
             clients: 12,
+            gateways: 0,
             drained: Duration::from_secs(240),
             healed: healed(),
             without: None,
@@ -92,7 +94,7 @@ pub(super) fn wall() -> Duration {
 pub async fn run(plan: &Plan, size: Size) -> Report {
     let began = Instant::now();
     let mut report = Report { seed: plan.seed, ..Report::default() };
-    let mut ground = Ground::lay(size.without).await;
+    let mut ground = Ground::lay(size.gateways, size.without).await;
     let ledger = Ledger::new(ground.folder().join("ledger"));
     let (rests, grpcs) = ground.fleet.clients().await;
     let rest = rests[0].clone();
