@@ -24,6 +24,8 @@ use tokio::sync::Notify;
 
 /// From the end of a container to the end of its output.
 const LEFTOVER_OUTPUT: Duration = Duration::from_secs(2);
+/// From the end of its grace to that of what it said in it.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// A larger result file needs `result: file` in a cluster.
 const INLINE_RESULT: usize = 4096;
 
@@ -180,8 +182,8 @@ async fn watch(
         }
     };
     if whole.is_none() {
-        // At a timeout it may still print, until it is removed.
-        let patience = if end.is_ok() { LEFTOVER_OUTPUT } else { Duration::ZERO };
+        // At a timeout it may still print, until it is removed; what it said in its grace is on its way.
+        let patience = if end.is_ok() { LEFTOVER_OUTPUT } else { LAST_WORDS };
         whole = tokio::time::timeout(patience, printing).await.ok();
     }
     if end.is_ok() && whole != Some(true) {

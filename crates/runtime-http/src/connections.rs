@@ -20,6 +20,8 @@ pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A connection that can take a request.
 pub type Sender = SendRequest<Body>;
 
+/// For a connection. A copy whose address is gone with it, as that of a container, refuses nothing: it is silent.
+const CONNECT: Duration = Duration::from_secs(3);
 /// Servers close idle connections, many after 5 s; one that is closed under a request costs the call.
 const REUSE: Duration = Duration::from_secs(2);
 /// Until a connection that has just given its answer can take the next request.
@@ -112,7 +114,8 @@ impl Connections {
     }
 
     pub async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.address).await?;
+        let connected = tokio::time::timeout(CONNECT, TcpStream::connect(self.address)).await;
+        let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }

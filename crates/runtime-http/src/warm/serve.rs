@@ -37,15 +37,27 @@ pub(super) async fn serve(
         let started_at = clock.now();
         let deadline = Instant::now() + call.timeout;
         let connections = &lease.copy.connections;
-        match tokio::time::timeout_at(deadline, connections.try_send(request)).await {
-            Ok(Ok((response, sender))) => {
+        let sent = async {
+            tokio::select! {
+                biased;
+                sent = connections.try_send(request) => Some(sent),
+                // One that is gone may never say so on its connection.
+                () = gone(&lease.copy) => None,
+            }
+        };
+        match tokio::time::timeout_at(deadline, sent).await {
+            Ok(None) => {
+                let crash = lease.copy.crashed().await;
+                return Err(crash.map_or_else(shut_down, ended));
+            }
+            Ok(Some(Ok((response, sender)))) => {
                 let (connections, start) = (Arc::clone(connections), lease.start);
                 let answered =
                     Answered { response, sender, connections, place: lease, start, started_at, deadline };
                 return Ok(answered.passed_on());
             }
             // It takes no connections any more: about to go, and not known to be gone yet.
-            Ok(Err((Error::Connect { .. }, Some(back)))) if offers < OFFERS => {
+            Ok(Some(Err((Error::Connect { .. }, Some(back))))) if offers < OFFERS => {
                 offers += 1;
                 let before = connections.address();
                 lease.overran();
@@ -53,7 +65,7 @@ pub(super) async fn serve(
                 lease = acquire(pools, &call).await?;
                 request = request::address(back, before, lease.copy.connections.address());
             }
-            Ok(Err((error, _))) => return Err(no_answer(&lease.copy, &error).await),
+            Ok(Some(Err((error, _)))) => return Err(no_answer(&lease.copy, &error).await),
             Err(_) => {
                 lease.overran();
                 let timeout = format_duration(call.timeout);
@@ -76,10 +88,26 @@ async fn acquire(pools: &Pools, call: &Call) -> Result<Lease, Failure> {
     Err(Failure::new(Reason::RuntimeUnavailable, "the version is being retired"))
 }
 
+/// The copy has been gone for a while.
+async fn gone(copy: &Copy) {
+    copy.crashed().await;
+    tokio::time::sleep(CRASH).await;
+}
+
+fn ended(crash: Failure) -> Failure {
+    if crash.reason == Reason::OutOfMemory {
+        return crash;
+    }
+    Failure::new(Reason::NoAnswer, format!("the copy ended: {}", crash.message))
+}
+
+fn shut_down() -> Failure {
+    Failure::new(Reason::NoAnswer, "the copy was ended under the call")
+}
+
 async fn no_answer(copy: &Copy, error: &Error) -> Failure {
     match tokio::time::timeout(CRASH, copy.crashed()).await {
-        Ok(Some(crash)) if crash.reason == Reason::OutOfMemory => crash,
-        Ok(Some(crash)) => Failure::new(Reason::NoAnswer, format!("the copy ended: {}", crash.message)),
+        Ok(Some(crash)) => ended(crash),
         Ok(None) | Err(_) => Failure::new(Reason::NoAnswer, Chain(error).to_string()),
     }
 }
