@@ -1,5 +1,5 @@
 import { useMutation } from "@connectrpc/connect-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { problemOf } from "@/api/errors";
 import { FunctionService } from "@/api/generated/eventflow/v1/function_service_pb";
@@ -8,22 +8,38 @@ import { functionOf, ManifestError, type Manifest } from "@/manifest/manifest";
 import type { Editor } from "./useEditor";
 import { place } from "./violations";
 
+type Placed = ReturnType<typeof place>["placed"][number];
+
 export type Refusal = { error: unknown; others: readonly string[] };
 
 /** Checks and saves what the editor holds. Rules that fields break are shown at those fields. */
 export function useSave(editor: Editor) {
     const apply = useMutation(FunctionService.method.applyFunction);
     const [refusal, setRefusal] = useState<Refusal | null>(null);
+    /** The first field that breaks a rule. */
+    const [first, setFirst] = useState<Placed | null>(null);
 
     const refuse = (error: unknown) => {
         // A value of the wrong kind never reaches the server.
         const violations = error instanceof ManifestError ? [error] : problemOf(error).violations;
         const { placed, others } = place(violations, editor.form.getValues());
         placed.forEach(({ at, message }) => editor.form.setError(at, { type: "server", message }));
-        const [first] = placed;
-        if (first) openAndFocus(() => editor.form.setFocus(first.at));
         setRefusal({ error, others });
+        setFirst(placed[0] ?? null);
     };
+
+    // Not before the fields show what is wrong with them.
+    const { setFocus } = editor.form;
+    useEffect(() => {
+        if (!first) return undefined;
+        const frame = requestAnimationFrame(() => {
+            unfold();
+            setFocus(first.at);
+        });
+        return () => {
+            cancelAnimationFrame(frame);
+        };
+    }, [first, setFocus]);
 
     const send = async (
         manifest: Manifest,
@@ -43,11 +59,8 @@ export function useSave(editor: Editor) {
 }
 
 /** A folded section has to be open before a field in it can take the focus. */
-function openAndFocus(focus: () => void) {
-    requestAnimationFrame(() => {
-        document.querySelectorAll<HTMLDetailsElement>("form details").forEach((section) => {
-            if (section.querySelector("[aria-invalid='true']")) section.open = true;
-        });
-        focus();
+function unfold() {
+    document.querySelectorAll<HTMLDetailsElement>("form details").forEach((section) => {
+        if (section.querySelector("[aria-invalid='true']")) section.open = true;
     });
 }
