@@ -12,6 +12,9 @@ export default defineConfig({
         fileParallelism: false,
         testTimeout: 240_000,
         hookTimeout: 240_000,
+        // One test of a hundred once saw a page without its stylesheet on a machine at its limit; why is not known yet. A
+        // second failure is a failure, and the picture of the first one is kept.
+        retry: 1,
         // Long enough for a machine that does other things beside; a green test waits for none of it.
         expect: { poll: { timeout: 60_000 } },
     },
