@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use eventflow_domain::function::FunctionVersion;
 use eventflow_domain::invocation::Failure;
 use eventflow_domain::ports::{Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime, RuntimeReport};
-use eventflow_domain::spec::{Image, Mode, RuntimeKind};
+use eventflow_domain::spec::{Mode, RuntimeKind};
 use eventflow_domain::{Error, FunctionKey, FunctionUid, Readiness, Result, VersionNumber};
 use eventflow_runtime_http::warm::{Observer, Pools, Settings};
-use eventflow_runtime_http::{Tasks, wrong_mode};
+use eventflow_runtime_http::{Tasks, oci, wrong_mode};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -148,16 +148,7 @@ impl Runtime for ContainerRuntime {
     }
 
     async fn check(&self, version: &FunctionVersion) -> Result<()> {
-        match &version.spec.image {
-            Some(Image::Oci(_)) => {}
-            Some(Image::Artifact(_)) => {
-                return Err(Error::invalid(
-                    "image",
-                    "must be an OCI image with runtime container, not an artifact",
-                ));
-            }
-            None => return Err(Error::invalid("image", "must name the OCI image to run")),
-        }
+        oci::check(&version.spec)?;
         let found = self.shared.engine.get().await;
         found.map(drop).map_err(|refused| Error::invalid("runtime", refused.failure.message))
     }

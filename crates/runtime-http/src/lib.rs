@@ -10,6 +10,7 @@
 
 mod answer;
 mod connections;
+pub mod oci;
 mod quick_ack;
 mod request;
 mod tail;

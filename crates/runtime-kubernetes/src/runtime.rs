@@ -5,10 +5,10 @@ use crate::transfer::Secret;
 use async_trait::async_trait;
 use eventflow_domain::function::{FunctionVersion, Readiness};
 use eventflow_domain::ports::{Blobs, Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Run, Runtime};
-use eventflow_domain::spec::{Image, Mode, RuntimeKind};
-use eventflow_domain::{Error, Failure, FunctionKey, FunctionUid, InvocationId, Result, VersionNumber};
+use eventflow_domain::spec::{Mode, RuntimeKind};
+use eventflow_domain::{Failure, FunctionKey, FunctionUid, InvocationId, Result, VersionNumber};
 use eventflow_kubernetes::{Cache, Namespaces, Selector};
-use eventflow_runtime_http::wrong_mode;
+use eventflow_runtime_http::{oci, wrong_mode};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -124,13 +124,7 @@ impl Runtime for KubernetesRuntime {
     }
 
     async fn check(&self, version: &FunctionVersion) -> Result<()> {
-        match &version.spec.image {
-            Some(Image::Oci(_)) => Ok(()),
-            Some(Image::Artifact(_)) => {
-                Err(Error::invalid("image", "must be an OCI image with runtime container, not an artifact"))
-            }
-            None => Err(Error::invalid("image", "must name the OCI image to run")),
-        }
+        oci::check(&version.spec)
     }
 
     /// The operator says how it stands, not the dispatchers.

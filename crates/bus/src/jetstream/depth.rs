@@ -1,11 +1,10 @@
 //! What the stream itself counts. A message is there until it is acked, so the count of a subject is what waits, is
 //! delayed or in flight.
 
-use super::core::{Core, refused};
+use super::core::Core;
 use super::names::Names;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::response::Response;
-use eventflow_domain::{Error, FunctionKey, Result};
+use eventflow_domain::{FunctionKey, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -66,17 +65,11 @@ pub(super) async fn deliverable(core: &Core, function: &FunctionKey) -> Result<u
 
 async fn outstanding(core: &Core, function: &FunctionKey) -> Result<Option<Outstanding>> {
     let subject = format!("CONSUMER.INFO.{}.{}", core.names.events_stream, Names::consumer(function));
-    let answer = async {
-        let answer: Response<Outstanding> = core
-            .jetstream
-            .request(subject, &serde_json::json!({}))
-            .await
-            .map_err(|error| Error::unavailable("the bus does not answer").with_cause(error))?;
-        match answer {
-            Response::Ok(outstanding) => Ok(Some(outstanding)),
-            Response::Err { error } if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND => Ok(None),
-            Response::Err { error } => Err(refused(error)),
+    match core.api(subject, &serde_json::json!({})).await {
+        Ok(outstanding) => Ok(Some(outstanding)),
+        Err(error) if error.metadata().get("code") == Some(&ErrorCode::CONSUMER_NOT_FOUND.0.to_string()) => {
+            Ok(None)
         }
-    };
-    core.online(answer).await
+        Err(error) => Err(error),
+    }
 }

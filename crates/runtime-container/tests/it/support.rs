@@ -1,9 +1,8 @@
-use eventflow_domain::ports::{
-    Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport,
-};
+use eventflow_domain::ports::{Call, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport};
 use eventflow_domain::quantity::Cpu;
 use eventflow_domain::spec::{FunctionSpec, Image, Mode, RuntimeKind, Scale};
-use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness, Timestamp};
+use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness};
+use eventflow_lifecycle::SystemClock;
 use eventflow_runtime_container::{ContainerConfig, ContainerRuntime, Installation, Sockets};
 use eventflow_runtime_http::warm::{CopyLine, Observer};
 use eventflow_testkit::FunctionBuilder;
@@ -14,7 +13,7 @@ use parking_lot::Mutex;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The engine of all tests that do nothing to it.
 static PODMAN: LazyLock<Result<Podman, String>> = LazyLock::new(Podman::start);
@@ -27,29 +26,6 @@ pub(crate) fn podman() -> Option<&'static Podman> {
 pub(crate) fn skipped(why: &str) {
     // Past the capture of the test harness: it is to be counted.
     let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
-}
-
-/// The clock of the machine.
-#[derive(Debug)]
-pub(crate) struct RealClock(Instant);
-
-impl RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-    pub(crate) fn start() -> Arc<Self> {
-        Arc::new(Self(Instant::now()))
-    }
-}
-
-impl Clock for RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        Timestamp::from_micros(since.as_micros() as i64)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
 }
 
 /// What a runtime told.
@@ -95,7 +71,7 @@ pub(crate) fn config(socket: &Path, id: &str, server: u64) -> ContainerConfig {
 pub(crate) fn room_of(config: ContainerConfig) -> Room {
     let heard = Arc::new(Heard::default());
     let (runtime, keeping) =
-        ContainerRuntime::new(config, RealClock::start(), Arc::clone(&heard) as Arc<dyn Observer>)
+        ContainerRuntime::new(config, Arc::new(SystemClock::new()), Arc::clone(&heard) as Arc<dyn Observer>)
             .expect("a runtime");
     // It ends with the test's own executor.
     #[expect(clippy::disallowed_methods, reason = "a test has no supervisor")]

@@ -1,8 +1,9 @@
 //! However the server dies, nothing of what it started stays.
 
-use crate::support::{RealClock, config, eventually, pids, runs, server, sh};
+use crate::support::{config, eventually, pids, runs, server, sh};
 use eventflow_domain::ports::{LogSink, Runtime as _};
 use eventflow_domain::spec::Scale;
+use eventflow_lifecycle::SystemClock;
 use eventflow_runtime_process::ProcessRuntime;
 use eventflow_testkit::contract::runtime::call;
 use eventflow_testkit::fakes::CapturedLogs;
@@ -19,7 +20,8 @@ const FOLDER: &str = "RUNTIME_HOST_FOLDER";
 #[ignore = "started by other tests"]
 async fn host_of_a_runtime() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
-    let runtime = Arc::new(ProcessRuntime::new(config(&folder), RealClock::start()).expect("a runtime"));
+    let runtime =
+        Arc::new(ProcessRuntime::new(config(&folder), Arc::new(SystemClock::new())).expect("a runtime"));
     let file = folder.join("pids");
     let file = file.display();
     // A command with a child, one that left the session, and one that ignores SIGTERM.
@@ -98,7 +100,7 @@ async fn what_outlived_server_and_launcher_is_ended_at_the_next_start() {
     fs::write(records.join("torn"), "[nu").expect("is written");
     fs::create_dir_all(folder.path().join("work/scratch/left")).expect("a folder");
 
-    ProcessRuntime::new(config(folder.path()), RealClock::start()).expect("a runtime");
+    ProcessRuntime::new(config(folder.path()), Arc::new(SystemClock::new())).expect("a runtime");
     assert!(!orphan.wait().expect("is gone").success(), "the process of the record is ended");
     assert!(neighbour.try_wait().expect("is ours").is_none(), "one that only has its pid is not touched");
     assert!(is_empty(records) && is_empty(folder.path().join("work/scratch")));
@@ -111,5 +113,5 @@ fn a_grace_that_breaks_the_promise_of_5_seconds_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = config(folder.path());
     config.kill_grace = Duration::from_secs(5);
-    assert!(ProcessRuntime::new(config, RealClock::start()).is_err());
+    assert!(ProcessRuntime::new(config, Arc::new(SystemClock::new())).is_err());
 }

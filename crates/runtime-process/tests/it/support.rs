@@ -1,9 +1,8 @@
 use eventflow_domain::logs::Stream;
-use eventflow_domain::ports::{
-    Call, Clock, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport,
-};
+use eventflow_domain::ports::{Call, HttpRequest, HttpResponse, LogSink, Ran, Runtime as _, RuntimeReport};
 use eventflow_domain::spec::{FunctionSpec, Mode, Scale};
-use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness, Timestamp};
+use eventflow_domain::{Bytes, Failure, FunctionVersion, Readiness};
+use eventflow_lifecycle::SystemClock;
 use eventflow_runtime_process::{CopyLine, Launcher, Observer, ProcessConfig, ProcessRuntime};
 use eventflow_testkit::FunctionBuilder;
 use eventflow_testkit::contract::runtime::call;
@@ -13,30 +12,7 @@ use parking_lot::Mutex;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// The clock of the machine.
-#[derive(Debug)]
-pub(crate) struct RealClock(Instant);
-
-impl RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-    pub(crate) fn start() -> Arc<Self> {
-        Arc::new(Self(Instant::now()))
-    }
-}
-
-impl Clock for RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        Timestamp::from_micros(since.as_micros() as i64)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
+use std::time::Duration;
 
 /// What a runtime told.
 #[derive(Debug, Default)]
@@ -89,9 +65,12 @@ pub(crate) fn room_with(change: impl FnOnce(&mut ProcessConfig)) -> Room {
     let mut config = config(folder.path());
     change(&mut config);
     let heard = Arc::new(Heard::default());
-    let runtime =
-        ProcessRuntime::with_observer(config, RealClock::start(), Arc::clone(&heard) as Arc<dyn Observer>)
-            .expect("a runtime");
+    let runtime = ProcessRuntime::with_observer(
+        config,
+        Arc::new(SystemClock::new()),
+        Arc::clone(&heard) as Arc<dyn Observer>,
+    )
+    .expect("a runtime");
     Room { runtime: Arc::new(runtime), heard, folder }
 }
 

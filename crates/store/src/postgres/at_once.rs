@@ -33,12 +33,15 @@ const ACCEPT: &str = concat!(
     "SELECT enough FROM room"
 );
 
-/// Whether all are of the kind that this is for.
+/// Whether all are of the kind that this is for. A queue whose bound is near when it is empty is not asked about.
 pub(super) fn suits(news: &[NewInvocation]) -> bool {
     let mut seen = HashSet::with_capacity(news.len());
     !news.is_empty()
         && news.iter().all(|new| {
-            new.idempotency.is_none() && matches!(new.start, Start::Queued { .. }) && seen.insert(new.id)
+            new.idempotency.is_none()
+                && matches!(new.start, Start::Queued { .. })
+                && u64::from(new.queue_max) > NEAR
+                && seen.insert(new.id)
         })
 }
 
