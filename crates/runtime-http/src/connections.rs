@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The body of a request.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -42,11 +43,19 @@ pub struct Connections {
     address: SocketAddr,
     tasks: Tasks,
     idle: Mutex<Vec<(Sender, Instant)>>,
+    /// Cancelled: the copy is gone, and nothing answers at its address.
+    gone: CancellationToken,
 }
 
 impl Connections {
     pub fn new(address: SocketAddr, tasks: Tasks) -> Self {
-        Self { address, tasks, idle: Mutex::default() }
+        Self { address, tasks, idle: Mutex::default(), gone: CancellationToken::new() }
+    }
+
+    /// The copy is gone: whoever still waits for a connection fails to connect now, and may ask another copy.
+    pub fn close(&self) {
+        self.gone.cancel();
+        self.idle.lock().clear();
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -114,9 +123,52 @@ impl Connections {
     }
 
     pub async fn connect(&self) -> io::Result<TcpStream> {
-        let connected = tokio::time::timeout(CONNECT, TcpStream::connect(self.address)).await;
-        let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        let connected = tokio::select! {
+            biased;
+            () = self.gone.cancelled() => Err(io::Error::new(io::ErrorKind::NotConnected, "the copy is gone")),
+            connected = tokio::time::timeout(CONNECT, TcpStream::connect(self.address)) => {
+                connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            }
+        };
+        let stream = connected?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt as _, Empty};
+    use tokio::net::TcpSocket;
+
+    fn request() -> Request<Body> {
+        Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync())
+    }
+
+    /// As where a container's address goes with it: packets to it are lost, and no refusal comes back.
+    #[tokio::test]
+    async fn whoever_waits_for_a_silent_copy_keeps_the_request_once_it_is_gone() {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let _listener = socket.listen(1).expect("it listens");
+        let mut queue = Vec::new();
+        while let Ok(stream) =
+            tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+        {
+            queue.push(stream);
+        }
+        let connections = Connections::new(address, Tasks::default());
+        let (sent, ()) = tokio::join!(connections.try_send(request()), async {
+            tokio::task::yield_now().await;
+            connections.close();
+        });
+        let (error, back) = sent.expect_err("nobody answers");
+        assert!(
+            matches!(&error, Error::Connect { source, .. } if source.kind() == io::ErrorKind::NotConnected),
+            "{error:?}"
+        );
+        assert!(back.is_some(), "nothing of the request was sent");
     }
 }

@@ -22,7 +22,7 @@ async fn the_first_call_starts_a_copy_and_the_second_finds_it() {
     let response = response.expect("an answer");
     assert_eq!(response.start, StartKind::Warm);
     assert_eq!(body(response).await, "again");
-    assert!(room.heard.lines().contains(&"listening".to_owned()), "{:?}", room.heard.lines());
+    assert!(room.heard.lines().contains(&"starting".to_owned()), "{:?}", room.heard.lines());
     room.runtime.shutdown().await;
 }
 

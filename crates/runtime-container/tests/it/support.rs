@@ -171,7 +171,7 @@ pub(crate) fn sh_with(script: &str, change: impl FnOnce(&mut FunctionSpec)) -> A
 /// A function that serves what is below `/www`, once it has done what `before` says.
 pub(crate) fn server(before: &str, change: impl FnOnce(&mut FunctionSpec)) -> Arc<FunctionVersion> {
     let script = format!(
-        "{before}\ntrap 'kill $!; echo bye; exit 3' TERM\nhttpd -f -p $PORT -h /www &\necho listening\nwait"
+        "{before}\necho starting\ntrap 'kill $!; echo bye; exit 3' TERM\nhttpd -f -p $PORT -h /www &\nwait"
     );
     sh_with(&script, |spec| {
         spec.mode = Mode::Http;

@@ -36,6 +36,7 @@ impl Copy {
         if let Some(crash) = crash {
             let _ = self.crash.set(crash);
         }
+        self.connections.close();
         self.gone.cancel();
     }
 

@@ -1,4 +1,4 @@
-import http.server, os, socket, sys, time
+import http.server, os, socket, sys, threading, time
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -73,10 +73,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         print("err-" + query, file=sys.stderr)
         self.answer("said")
 
-    def get_sleepy_say(self, query):
-        time.sleep(0.2)
-        print(query)
-        time.sleep(0.2)
+    def get_say_together(self, query):
+        together.wait()
+        sys.stdout.write(query + "\n")
+        together.wait()
         self.answer("said")
 
     def get_stream(self, query):
@@ -118,6 +118,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
+# The two calls of say-together.
+together = threading.Barrier(2)
+# Before it listens: what is printed after may already be within a call.
+print("starting")
 server = Server(("127.0.0.1", int(os.environ["PORT"])), Handler)
-print("listening")
 server.serve_forever()

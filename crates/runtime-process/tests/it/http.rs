@@ -175,10 +175,10 @@ async fn what_a_call_prints_is_its_own_and_the_rest_goes_to_the_observer() {
         assert_eq!(logs.lines(Stream::Stderr), [format!("err-line-{n}")]);
     }
     let started = room.heard.lines();
-    assert!(started.contains(&(Stream::Stdout, "listening".to_owned(), 0)), "{started:?}");
+    assert!(started.contains(&(Stream::Stdout, "starting".to_owned(), 0)), "{started:?}");
     let (a, b) = tokio::join!(
-        room.serve(call(&version, ""), request("GET", "/sleepy-say?both", "")),
-        room.serve(call(&version, ""), request("GET", "/sleepy-say?both", "")),
+        room.serve(call(&version, ""), request("GET", "/say-together?both", "")),
+        room.serve(call(&version, ""), request("GET", "/say-together?both", "")),
     );
     assert!(a.1.is_empty() && b.1.is_empty(), "nobody can tell whose it is");
     assert!(room.heard.lines().iter().any(|(_, text, calls)| text == "both" && *calls == 2));
