@@ -88,36 +88,9 @@ failed() {
     say "== $1: FAILED ($why), $3 s"
 }
 
-# count: sums what cargo test, unittest, node --test and our own scripts say, over the logs of all tiers.
-count() {
-    local logs=("$LOGS"/*.log)
-    python3 - "${#failed_tiers[@]}" "${logs[@]}" <<'PYTHON'
-import re, sys
-
-passed = failed = skipped = 0
-for path in sys.argv[2:]:
-    with open(path, encoding="utf-8", errors="replace") as log:
-        text = log.read()
-    for ok, bad, ignored in re.findall(r"^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored", text, re.M):
-        passed, failed, skipped = passed + int(ok), failed + int(bad), skipped + int(ignored)
-    for ok, bad, left in re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M):
-        passed, failed, skipped = passed + int(ok), failed + int(bad), skipped + int(left)
-    for kind, number in re.findall(r"^# (pass|fail|skipped) (\d+)$", text, re.M):
-        passed += int(number) * (kind == "pass")
-        failed += int(number) * (kind == "fail")
-        skipped += int(number) * (kind == "skipped")
-    for ran, end in re.findall(r"^Ran (\d+) tests? in [^\n]*\n\n(\w+[^\n]*)", text, re.M):
-        found = {kind: int(number) for kind, number in re.findall(r"(failures|errors|skipped)=(\d+)", end)}
-        bad = found.get("failures", 0) + found.get("errors", 0)
-        left = found.get("skipped", 0)
-        passed, failed, skipped = passed + int(ran) - bad - left, failed + bad, skipped + left
-    # A Rust test that cannot run says so and returns: cargo counts it as passed.
-    said = len(re.findall(r"^(?:test .* \.\.\. )?SKIPPED: ", text, re.M))
-    passed, skipped = passed - said, skipped + said
-# A tier that broke before it could count its tests is a failure too.
-failed = max(failed, int(sys.argv[1]))
-print(f"{passed} passed, {failed} failed, {skipped} skipped")
-PYTHON
+# summary: what failed, and the sum of all tests, by the logs of all tiers.
+summary() {
+    python3 scripts/summary.py "$LOGS" ${failed_tiers[@]+"${failed_tiers[@]}"}
 }
 
 # against_a_server TIER…: the server as people get it, on a free port with fresh data, for tests that speak to any server.
@@ -243,5 +216,5 @@ fi
 if wanted lint; then tier lint 900 scripts/lint.sh || true; fi
 
 say "== all: $((SECONDS - started_at)) s${failed_tiers[*]:+, FAILED: ${failed_tiers[*]}}"
-count
+summary
 [ ${#failed_tiers[@]} = 0 ]

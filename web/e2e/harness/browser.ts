@@ -35,11 +35,29 @@ export async function launch(): Promise<Browser> {
     return chromium.launch({ executablePath: executable(), args: FLAGS });
 }
 
+/** Answers and errors that a failed test tells: the last ones. */
+const TOLD = 30;
+
 /** What went wrong in a page beside what it shows. */
 export class Troubles {
     readonly found: string[] = [];
+    /** No trouble by themselves, since many tests are about them; where a test fails, they may say why. */
+    readonly heard: string[] = [];
 
     watch(page: Page): void {
+        const hear = (line: string) => {
+            this.heard.push(line);
+            if (this.heard.length > TOLD) this.heard.shift();
+        };
+        page.on("requestfailed", (request) => {
+            hear(`${request.method()} ${request.url()}: ${request.failure()?.errorText ?? "failed"}`);
+        });
+        page.on("response", (response) => {
+            if (response.status() >= 400) hear(`${String(response.status())} ${response.url()}`);
+        });
+        page.on("console", (message) => {
+            if (message.type() === "error") hear(`console: ${message.text()}`);
+        });
         page.on("pageerror", (error) => this.found.push(`uncaught: ${error.message}`));
         page.on("console", (message) => {
             if (/Content.Security.Policy|Refused to/i.test(message.text())) {
@@ -92,8 +110,9 @@ export async function opening(browser: Browser, server: Server, options: VisitOp
 }
 
 /** Ends a visit. Where its test failed, what its pages showed then is kept in target/web-failures. */
-export async function closing({ context }: Visit, failed: string | null): Promise<void> {
+export async function closing({ context, troubles }: Visit, failed: string | null): Promise<void> {
     if (failed !== null) {
+        for (const line of troubles.heard) process.stderr.write(`${failed}: ${line}\n`);
         const name = failed.replace(/[^a-z0-9]+/gi, "-").slice(0, 100);
         for (const [at, page] of context.pages().entries()) {
             const path = join(ROOT, "target/web-failures", `${name}-${at}.png`);
