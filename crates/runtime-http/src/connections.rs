@@ -89,9 +89,12 @@ impl Connections {
             Ok(sender) => sender,
             Err(error) => return Err((error, Some(request))),
         };
-        match sender.send_request(request).await {
+        match sender.try_send_request(request).await {
             Ok(response) => Ok((response, sender)),
-            Err(error) => Err((Error::Broken(error), None)),
+            Err(mut error) => {
+                let unsent = error.take_message();
+                Err((Error::Broken(error.into_error()), unsent))
+            }
         }
     }
 

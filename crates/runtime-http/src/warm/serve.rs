@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 /// A connection that breaks because its copy died: until that is known.
 const CRASH: Duration = Duration::from_millis(300);
-/// Copies that a call is offered to, where each refuses the connection.
+/// Copies that a call is offered to, where each takes nothing of it.
 const OFFERS: usize = 3;
 /// Pools that a call is offered to, while each is closed under it.
 const POOLS: usize = 3;
@@ -56,8 +56,8 @@ pub(super) async fn serve(
                     Answered { response, sender, connections, place: lease, start, started_at, deadline };
                 return Ok(answered.passed_on());
             }
-            // It takes no connections any more: about to go, and not known to be gone yet.
-            Ok(Some(Err((Error::Connect { .. }, Some(back))))) if offers < OFFERS => {
+            // It took nothing of the request: about to go, and not known to be gone yet.
+            Ok(Some(Err((_, Some(back))))) if offers < OFFERS => {
                 offers += 1;
                 let before = connections.address();
                 lease.overran();
