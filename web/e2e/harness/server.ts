@@ -87,7 +87,8 @@ export class Server {
     /** Ends the server and removes its data. */
     async stop(): Promise<void> {
         await this.end("SIGTERM");
-        await rm(this.data, { recursive: true, force: true });
+        // What a function left running may still write there.
+        await rm(this.data, { recursive: true, force: true, maxRetries: 5 });
     }
 
     /** A file in the folder of this server, for functions that wait for one. */
