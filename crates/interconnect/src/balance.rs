@@ -2,9 +2,9 @@
 
 mod answer;
 mod probe;
-mod replay;
 mod standing;
 
+use crate::replay::{Attempt, Replay};
 use crate::{AT_LEAST_HEADER, PEER_HEADER, REVISION_HEADER};
 use answer::Held;
 use eventflow_auth::PeerKey;
@@ -20,7 +20,6 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use replay::{Attempt, Replay};
 pub use standing::Answering;
 use standing::{InFlight, Standings};
 use std::convert::Infallible;

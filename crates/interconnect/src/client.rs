@@ -79,19 +79,23 @@ impl RemoteInvoker {
 
     /// Passes a request on to a function's own URL, as the call that an api made of it.
     pub async fn pass(&self, head: &PassHead, request: HttpRequest) -> Result<HttpResponse> {
-        let mut request = pass::Passing::new(head, request, self.token()?)?;
+        let request = pass::Passing::new(head, request, self.token()?)?;
+        let mut refused = None;
         for peer in self.choice.order(&head.function) {
+            let Some(body) = request.attempt() else { break };
             let in_flight = self.choice.begin(&peer);
-            match self.passer.pass(&peer, &mut request, in_flight).await {
+            match self.passer.pass(&peer, &request, body, in_flight).await {
                 Ok(response) => return Ok(response),
                 Err(pass::Failed::NeverBegan(error)) => {
                     tracing::debug!(%peer, error = %Chain(&error), "asking the next dispatcher");
                     self.choice.shun(&peer);
+                    refused = Some(error);
                 }
                 Err(pass::Failed::Answered(error)) => return Err(error),
             }
         }
-        Err(nobody())
+        // Where only the body stands in the way, what the one said that had it.
+        Err(refused.filter(|error| error.reason() == DRAINING).unwrap_or_else(nobody))
     }
 
     async fn ask(

@@ -14,6 +14,7 @@ mod balance;
 mod choice;
 mod client;
 mod peers;
+mod replay;
 mod server;
 mod wire;
 

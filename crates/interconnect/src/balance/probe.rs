@@ -1,8 +1,8 @@
 //! Asks every api whether it is there, over the connection that requests take.
 
-use super::replay::Replay;
 use super::standing::{Answering, Health};
 use super::{Apis, Inner, clean, to};
+use crate::replay::Replay;
 use eventflow_domain::ports::Peer;
 use futures::future::join_all;
 use http::{HeaderValue, Request, StatusCode};

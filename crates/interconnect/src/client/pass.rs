@@ -2,13 +2,14 @@
 
 use super::ClientConfig;
 use crate::choice::InFlight;
+use crate::replay::{Attempt, Replay};
 use crate::{ANSWER_HEADER, CALL_HEADER, FN_PREFIX, PEER_HEADER, PassHead, wire};
 use bytes::Bytes;
 use eventflow_domain::error::DRAINING;
-use eventflow_domain::ports::{ByteStream, Duplex, HttpRequest, HttpResponse, Peer, Upgraded};
+use eventflow_domain::ports::{Duplex, HttpRequest, HttpResponse, Peer, Upgraded};
 use eventflow_domain::{Error, ErrorKind, Result};
 use eventflow_proto::status;
-use futures::stream::{BoxStream, Stream, StreamExt as _};
+use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
@@ -16,42 +17,20 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use parking_lot::Mutex;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
 use tonic::Status;
+use tonic::body::Body;
 
 /// Idle connections kept to each replica.
 const IDLE: usize = 64;
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
-type Body = StreamBody<Shared>;
-
 pub(super) enum Failed {
-    /// No byte of the request was taken: another replica may be asked.
+    /// The function has seen nothing of the request: another replica may be asked, if all of the body can be had again.
     NeverBegan(Error),
     Answered(Error),
-}
-
-/// A body that can be taken back as long as nobody read from it.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Option<ByteStream>>>);
-
-impl Stream for Shared {
-    type Item = io::Result<Frame<Bytes>>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.0.lock().as_mut() {
-            Some(body) => {
-                body.poll_next_unpin(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
-            None => Poll::Ready(None),
-        }
-    }
 }
 
 /// A request that may be tried at several replicas, until one takes it.
@@ -59,7 +38,7 @@ pub(super) struct Passing {
     method: Method,
     path: PathAndQuery,
     headers: HeaderMap,
-    body: Shared,
+    body: Replay,
 }
 
 impl Passing {
@@ -70,15 +49,21 @@ impl Passing {
             .map_err(|error| Error::internal("write a path", error))?;
         headers.insert(PEER_HEADER, token);
         headers.insert(CALL_HEADER, wire::pass_to_header(head)?);
-        Ok(Self { method, path, headers, body: Shared(Arc::new(Mutex::new(Some(body)))) })
+        let body = Replay::new(Body::new(StreamBody::new(body.map_ok(Frame::data))));
+        Ok(Self { method, path, headers, body })
     }
 
-    fn to(&self, peer: &Peer) -> Result<Request<Body>> {
+    /// The body from its beginning; `None` where too much of it went to another replica.
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        self.body.attempt()
+    }
+
+    fn to(&self, peer: &Peer, body: Attempt) -> Result<Request<Attempt>> {
         let address = Authority::from_maybe_shared(Bytes::copy_from_slice(peer.as_bytes()))
             .map_err(|error| Error::internal(format!("address the dispatcher {peer:?}"), error))?;
         let uri = Uri::builder().scheme(Scheme::HTTP).authority(address).path_and_query(self.path.clone());
         let uri = uri.build().map_err(|error| Error::internal("write a URI", error))?;
-        let mut request = Request::new(StreamBody::new(self.body.clone()));
+        let mut request = Request::new(body);
         (*request.method_mut(), *request.uri_mut()) = (self.method.clone(), uri);
         *request.headers_mut() = self.headers.clone();
         Ok(request)
@@ -86,7 +71,7 @@ impl Passing {
 }
 
 #[derive(Debug)]
-pub(super) struct Passer(Client<HttpConnector, Body>);
+pub(super) struct Passer(Client<HttpConnector, Attempt>);
 
 impl Passer {
     pub(super) fn new(config: &ClientConfig) -> Self {
@@ -106,10 +91,11 @@ impl Passer {
     pub(super) async fn pass(
         &self,
         peer: &Peer,
-        request: &mut Passing,
+        request: &Passing,
+        body: Attempt,
         in_flight: InFlight,
     ) -> Result<HttpResponse, Failed> {
-        let sent = request.to(peer).map_err(Failed::Answered)?;
+        let sent = request.to(peer, body).map_err(Failed::Answered)?;
         let response = match self.0.request(sent).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => {

@@ -9,6 +9,7 @@ use futures::{
     AsyncReadExt as _, AsyncWriteExt as _, FutureExt as _, SinkExt as _, StreamExt as _, TryStreamExt as _,
 };
 use http::{HeaderMap, Method, StatusCode};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -157,6 +158,42 @@ async fn a_refusal_comes_back_as_it_was_and_a_dispatcher_that_is_gone_costs_no_r
             (error.kind(), error.reason(), error.retry_after()),
             (ErrorKind::Exhausted, "NoFreeSlot", Some(SOON))
         );
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_stopping_dispatcher_refuses_arrives_whole_at_the_next() {
+    let mut world = World::new().await;
+    let echo = || on_proxy(|_, request| async move { Ok(response(StatusCode::OK, request.body)) }.boxed());
+    let (one, other) = (world.serve(echo()).await, world.serve(echo()).await);
+    // One of them is the function's home, whichever that is.
+    for (stops, stays) in [(&one, &other), (&other, &one)] {
+        stops.draining.store(true, Ordering::SeqCst);
+        stays.draining.store(false, Ordering::SeqCst);
+        let client = world.client(&[&one.peer, &other.peer]);
+        let sent = request("/", stream(&["hello ", "there"]));
+        let answer = client.proxy(call(&world), sent).await.expect("answered");
+        assert_eq!(whole(answer.body).await, "hello there");
+    }
+}
+
+#[tokio::test]
+async fn a_request_too_large_to_be_kept_is_refused_by_a_stopping_dispatcher_or_arrives_whole() {
+    const PIECE: &str = match std::str::from_utf8(&[b'x'; 64 << 10]) {
+        Ok(piece) => piece,
+        Err(_) => "",
+    };
+    let mut world = World::new().await;
+    let echo = || on_proxy(|_, request| async move { Ok(response(StatusCode::OK, request.body)) }.boxed());
+    let (one, other) = (world.serve(echo()).await, world.serve(echo()).await);
+    for (stops, stays) in [(&one, &other), (&other, &one)] {
+        stops.draining.store(true, Ordering::SeqCst);
+        stays.draining.store(false, Ordering::SeqCst);
+        let client = world.client(&[&one.peer, &other.peer]);
+        match client.proxy(call(&world), request("/", stream(&[PIECE; 32]))).await {
+            Ok(answer) => assert_eq!(whole(answer.body).await.len(), 32 * PIECE.len()),
+            Err(refused) => assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}"),
+        }
     }
 }
 

@@ -25,16 +25,16 @@ struct Source {
 
 /// One body for several attempts, one after the other.
 #[derive(Debug)]
-pub(super) struct Replay(Arc<Mutex<Source>>);
+pub(crate) struct Replay(Arc<Mutex<Source>>);
 
 impl Replay {
-    pub(super) fn new(body: Body) -> Self {
+    pub(crate) fn new(body: Body) -> Self {
         let source = Source { body, kept: Some(Vec::new()), bytes: 0, ended: false, current: 0 };
         Self(Arc::new(Mutex::new(source)))
     }
 
     /// The body from its beginning; an earlier attempt reads no more. `None` where that cannot be had again.
-    pub(super) fn attempt(&self) -> Option<Attempt> {
+    pub(crate) fn attempt(&self) -> Option<Attempt> {
         let mut source = self.0.lock();
         source.kept.as_ref()?;
         source.current += 1;
@@ -43,7 +43,7 @@ impl Replay {
 }
 
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     source: Arc<Mutex<Source>>,
     number: u32,
     /// Pieces of what is kept that this attempt has sent.
