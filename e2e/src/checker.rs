@@ -5,11 +5,13 @@ mod attempts;
 mod starts;
 #[cfg(test)]
 mod tests;
+mod urls;
 
 use crate::ledger::Start;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
+pub use urls::{Urls, Visit, Visited};
 
 /// What one client asked for, in one or more tries. A payload belongs to one request only; a request without a key is
 /// tried once.
@@ -82,6 +84,8 @@ pub struct Record {
     pub lost: u32,
     pub dead_letter: bool,
     pub end_time: String,
+    /// Zero where there is none.
+    pub http_status: u32,
     pub payload: String,
     /// `None` where there is none.
     pub result: Option<String>,
@@ -148,6 +152,15 @@ pub struct History<'a> {
     pub max_lost: u32,
     /// How far from a kill an answer may be whose record was not written yet.
     pub unwritten: Duration,
+    pub urls: Urls<'a>,
+}
+
+impl<'a> History<'a> {
+    /// The records of what was not asked for by a URL.
+    fn calls(&self) -> impl Iterator<Item = &'a Record> + use<'a> {
+        let of_urls = self.urls.function;
+        self.records.iter().filter(move |record| record.function != of_urls)
+    }
 }
 
 /// What a storm came to.
@@ -157,6 +170,9 @@ pub struct Summary {
     pub accepted: usize,
     pub finished: usize,
     pub unanswered: usize,
+    /// Requests to URLs, and those that the function answered.
+    pub visits: usize,
+    pub answered_visits: usize,
     pub records: usize,
     pub succeeded: usize,
     pub failed: usize,
@@ -171,12 +187,14 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests: {} accepted, {} finished, {} unanswered; {} records: {} succeeded, {} failed, \
+            "{} requests: {} accepted, {} finished, {} unanswered; {} to URLs: {} answered; {} records: {} succeeded, {} failed, \
              {} of them lost too often, {} cancelled; {} noted starts, {} lost attempts",
             self.requests,
             self.accepted,
             self.finished,
             self.unanswered,
+            self.visits,
+            self.answered_visits,
             self.records,
             self.succeeded,
             self.failed,
@@ -208,8 +226,9 @@ pub fn check(history: &History<'_>) -> Vec<String> {
     };
     check.each_is_there_once();
     history.requests.iter().for_each(|request| check.promises_are_kept(request));
-    history.records.iter().for_each(|record| check.record(record));
+    history.calls().for_each(|record| check.record(record));
     check.starts();
+    check.urls();
     check.ends_stay();
     check.wrong
 }
@@ -224,6 +243,8 @@ pub fn summary(history: &History<'_>) -> Summary {
         accepted: answered(|answer| matches!(answer, Answer::Accepted { .. })),
         finished: answered(|answer| matches!(answer, Answer::Finished { .. })),
         unanswered: history.requests.iter().filter(|request| request.answers.is_empty()).count(),
+        visits: history.urls.visits.len(),
+        answered_visits: history.urls.answered(),
         records: history.records.len(),
         succeeded: ended("SUCCEEDED"),
         failed: ended("FAILED"),
@@ -249,7 +270,7 @@ impl Check<'_> {
             self.wrong.push("two requests share a payload: the storm itself is broken".to_owned());
         }
         let mut of_payload = HashMap::new();
-        for record in self.history.records {
+        for record in self.history.calls() {
             if let Some(other) = of_payload.insert(record.payload.as_str(), &record.id) {
                 let what = if self.requests.get(record.payload.as_str()).is_some_and(|request| request.keyed)
                 {

@@ -7,7 +7,8 @@ use super::report::{Inflicted, Report};
 use super::stalls::Stalls;
 use super::streams;
 use super::watch::Watch;
-use crate::checker::{Harm, History, Program, check, summary};
+use crate::Rest;
+use crate::checker::{Harm, History, Program, Urls, check, summary};
 use crate::fleet::Replica;
 use crate::ledger::Ledger;
 use crate::storm::children::Mark;
@@ -17,6 +18,7 @@ use crate::storm::readback::{drains, records};
 use crate::storm::tries::Clients;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
@@ -95,18 +97,14 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     let began = Instant::now();
     let mut report = Report { seed: plan.seed, ..Report::default() };
     let mut ground = Ground::lay(size.gateways, size.without).await;
-    let ledger = Ledger::new(ground.folder().join("ledger"));
     let (rests, grpcs) = ground.fleet.clients().await;
     let rest = rests[0].clone();
-    functions::deploy(&rest, &ledger, &Mark::new()).await;
-    functions::deploy_for_fleets(&rest, &ledger).await;
+    let ledgers = Ledgers::deploy(&rest, ground.folder()).await;
     say(&format!("seed {}: ready after {:.0?}", plan.seed, began.elapsed()));
 
     let clients = Clients::new(rests, grpcs).patient_for(PATIENCE);
-    let mix =
-        Mix { clients: size.clients, pause: 20..80, large: 4, cancels: 5, replays: 4, hangs: 1, late: 4 };
     let mut storm = Storm {
-        load: Load::start(clients.clone(), mix, plan.seed),
+        load: Load::start(clients.clone(), mix(size.clients), plan.seed),
         probe: Probe::new(clients.clone().patient_for(Duration::from_secs(2))),
         watch: Watch::default(),
         harms: Harms::default(),
@@ -134,7 +132,7 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     for replica in ground.fleet.replicas() {
         replica.ready(READY).await;
     }
-    let Asked { mut requests, surprises } = load.stop().await;
+    let Asked { mut requests, visits, surprises } = load.stop().await;
     say(&format!("seed {}: the storm is over after {:.0?}", plan.seed, began.elapsed()));
     requests.extend(probe.requests);
     // What has not ended is found with the rest.
@@ -147,7 +145,8 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
     let records = records(&rest).await;
     let mut programs: Vec<Program> = functions::ALL.into();
     programs.extend(functions::FOR_FLEETS);
-    let starts = ledger.starts().expect("a whole ledger");
+    let [starts, url_starts] =
+        [&ledgers.calls, &ledgers.urls].map(|ledger| ledger.starts().expect("a whole ledger"));
     let history = History {
         programs: &programs,
         requests: &requests,
@@ -158,9 +157,11 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
         ended: &watch.ended(),
         max_lost: MAX_LOST,
         unwritten: UNWRITTEN,
+        urls: Urls { function: functions::URL, visits: &visits, starts: &url_starts },
     };
     report.summary = summary(&history);
     report.promised = requests.iter().filter(|request| !request.answers.is_empty()).count();
+    report.promised += report.summary.answered_visits;
     report.wrong.extend(surprises.into_iter().map(|what| format!("should not be answered: {what}")));
     report.wrong.extend(watch.wrong);
     report.wrong.extend(check(&history));
@@ -169,6 +170,28 @@ pub async fn run(plan: &Plan, size: Size) -> Report {
         keep_logs(&ground, plan, &report.wrong, &stuck);
     }
     report
+}
+
+fn mix(clients: u64) -> Mix {
+    Mix { clients, pause: 20..80, large: 4, cancels: 5, replays: 4, hangs: 1, late: 4, urls: 20 }
+}
+
+/// What functions note.
+struct Ledgers {
+    calls: Ledger,
+    /// Of the one that is asked by its URL.
+    urls: Ledger,
+}
+
+impl Ledgers {
+    /// Applies all functions.
+    async fn deploy(rest: &Rest, folder: &Path) -> Self {
+        let [calls, urls] = ["ledger", "urls"].map(|name| Ledger::new(folder.join(name)));
+        functions::deploy(rest, &calls, &Mark::new()).await;
+        functions::deploy_for_fleets(rest, &calls).await;
+        functions::deploy_url(rest, &urls).await;
+        Self { calls, urls }
+    }
 }
 
 /// What record and broker know of calls that do not end.

@@ -1,6 +1,6 @@
 //! A checker that finds nothing is worth nothing: each test plants one fault.
 
-use super::{Answer, Attempt, Ended, Ends, Harm, History, Program, Record, Request, check};
+use super::{Answer, Attempt, Ended, Ends, Harm, History, Program, Record, Request, Urls, check};
 use crate::ledger::Start;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ fn record(id: &str, function: &str, payload: &str, ends: &[&str]) -> Record {
         attempt: attempts.len() as u32,
         lost: ends.iter().filter(|reason| **reason == "Lost").count() as u32,
         end_time: "then".to_owned(),
+        http_status: 0,
         payload: payload.to_owned(),
         attempts,
     }
@@ -104,6 +105,7 @@ impl World {
             ended: &self.ended,
             max_lost: 5,
             unwritten: Duration::from_millis(100),
+            urls: Urls::default(),
         })
     }
 }

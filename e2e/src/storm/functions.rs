@@ -23,6 +23,8 @@ pub const LATE: Program = Program { name: "late", notes: true, ends: Ends::Numbe
 pub const QUEUED: Program = Program { name: "queued", notes: true, ends: Ends::Echoes };
 /// What tells whether calls come through at all.
 pub const PROBE: Program = Program { name: "probe", notes: false, ends: Ends::Echoes };
+/// What is only asked for by its URL.
+pub const URL: &str = "url";
 /// What only a fleet is asked for.
 pub const FOR_FLEETS: [Program; 3] = [LATE, QUEUED, PROBE];
 
@@ -57,7 +59,9 @@ pub async fn ready(rest: &Rest, name: &str) {
 pub async fn deploy_for_fleets(rest: &Rest, ledger: &Ledger) {
     let note = ledger.note();
     // Longer than a worker stands still after its lease has run out and somebody has found that.
-    let script = "[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 7; sleep 0.6; printf %s \"$EVENTFLOW_ATTEMPT\"";
+    // By a file: what is printed is also a line of the log, whose writing would hold up a stale settlement.
+    let answer = "printf %s \"$EVENTFLOW_ATTEMPT\" >\"$EVENTFLOW_RESULT_FILE\"";
+    let script = format!("[ $EVENTFLOW_ATTEMPT -le 1 ] || sleep 7; sleep 0.6; {answer}");
     rest.apply(&shell(LATE.name, &format!("{note}; {script}"))).await;
     let script = format!("{note}; sleep 0.15; printf %s \"$payload\"");
     rest.apply(&shell_with(QUEUED.name, &script, json!({"concurrency": 4}))).await;
@@ -65,6 +69,18 @@ pub async fn deploy_for_fleets(rest: &Rest, ledger: &Ledger) {
     for program in FOR_FLEETS {
         ready(rest, program.name).await;
     }
+}
+
+/// Applies [`URL`], a warm process that notes what it is asked for in a ledger of its own.
+pub async fn deploy_url(rest: &Rest, ledger: &Ledger) {
+    let script = crate::root().join("e2e/src/storm/url.py");
+    let function = json!({
+        "name": URL, "runtime": "process", "mode": "http", "port": 8080,
+        "command": ["python3", script, ledger.path()],
+        "scaling": {"min": 0, "max": 2, "concurrency": 16},
+    });
+    rest.apply(&function).await;
+    ready(rest, URL).await;
 }
 
 /// Applies them all.

@@ -1,8 +1,8 @@
 //! Clients that ask for all kinds of calls, and try again only what was not answered.
 
 use super::functions::{DOOMED, FLAKY, HANG, JOB, LATE, LEAN, QUEUED, SLOW};
-use super::tries::{Clients, Told, Try, Way};
-use crate::checker::{Answer, Program, Request};
+use super::tries::{Asking, Clients, Told, Try, Way};
+use crate::checker::{Answer, Program, Request, Visit};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::ops::Range;
@@ -32,12 +32,14 @@ pub struct Mix {
     pub hangs: u32,
     /// Of a hundred calls, those that answer the number of their attempt.
     pub late: u32,
+    /// Of a hundred calls, those of a function's own URL.
+    pub urls: u32,
 }
 
 impl Mix {
     /// Calls that come to an end of their own.
     pub fn plain(clients: u64) -> Self {
-        Self { clients, pause: 20..80, large: 0, cancels: 0, replays: 0, hangs: 0, late: 0 }
+        Self { clients, pause: 20..80, large: 0, cancels: 0, replays: 0, hangs: 0, late: 0, urls: 0 }
     }
 }
 
@@ -55,6 +57,7 @@ struct Shared {
     over: AtomicBool,
     answered: AtomicUsize,
     requests: Mutex<Vec<Request>>,
+    visits: Mutex<Vec<Visit>>,
     surprises: Mutex<Vec<String>>,
     accepted: Mutex<Vec<String>>,
 }
@@ -63,6 +66,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Asked {
     pub requests: Vec<Request>,
+    pub visits: Vec<Visit>,
     pub surprises: Vec<String>,
 }
 
@@ -75,6 +79,7 @@ impl Load {
             over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
             requests: Mutex::default(),
+            visits: Mutex::default(),
             surprises: Mutex::default(),
             accepted: Mutex::default(),
         });
@@ -128,6 +133,7 @@ impl Load {
         let shared = Arc::try_unwrap(self.shared).expect("every client has ended");
         Asked {
             requests: shared.requests.into_inner().expect("no panic"),
+            visits: shared.visits.into_inner().expect("no panic"),
             surprises: shared.surprises.into_inner().expect("no panic"),
         }
     }
@@ -138,7 +144,9 @@ async fn client(shared: Arc<Shared>, number: u64, mut rng: StdRng) {
     while !shared.over.load(Ordering::Relaxed) {
         count += 1;
         let name = format!("c{number}-{count}");
-        if rng.random_range(0..100) < shared.mix.replays && !before.is_empty() {
+        if shared.mix.urls > 0 && rng.random_range(0..100) < shared.mix.urls {
+            shared.visit(asking(&mut rng, name)).await;
+        } else if rng.random_range(0..100) < shared.mix.replays && !before.is_empty() {
             let (function, id): &(&'static str, String) = &before[rng.random_range(0..before.len())];
             shared.replay(function, id, name).await;
         } else {
@@ -181,6 +189,19 @@ fn draw(rng: &mut StdRng, mut payload: String, mix: &Mix) -> Try {
     Try { function: function.name, payload, way, keyed }
 }
 
+/// A request to a URL: small or large, answered at once or in pieces, with what is a success or is none.
+fn asking(rng: &mut StdRng, name: String) -> Asking {
+    let status = match rng.random_range(0..100) {
+        0..90 => 200,
+        90..95 => 404,
+        _ => 503,
+    };
+    let size =
+        if rng.random_bool(0.1) { rng.random_range(10_000..300_000) } else { rng.random_range(0..100) };
+    let body = rng.random_bool(0.7).then(|| format!("{name} {}", "u".repeat(size)));
+    Asking { name, status, body, streamed: rng.random_bool(0.3) }
+}
+
 impl Shared {
     fn note(&self, answer: &Answer) {
         self.answered.fetch_add(1, Ordering::Relaxed);
@@ -191,6 +212,13 @@ impl Shared {
 
     fn surprise(&self, what: String) {
         self.surprises.lock().expect("no panic").push(what);
+    }
+
+    async fn visit(&self, asking: Asking) {
+        match self.clients.visit(asking).await {
+            Ok(visit) => self.visits.lock().expect("no panic").push(visit),
+            Err(what) => self.surprise(what),
+        }
     }
 
     async fn replay(&self, function: &'static str, id: &str, payload: String) {

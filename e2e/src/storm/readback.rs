@@ -102,6 +102,7 @@ pub async fn record(rest: &Rest, id: &str) -> Record {
         lost: number(&value["lost"]),
         dead_letter: value["deadLetter"] == true,
         end_time: text(&value["endTime"]),
+        http_status: number(&value["httpStatus"]),
         payload,
         result,
         attempts: value["attempts"].as_array().into_iter().flatten().map(attempt).collect(),

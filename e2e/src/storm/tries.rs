@@ -1,5 +1,7 @@
 //! One try of one call, over REST or gRPC, told apart: answered, refused for now, or nobody knows.
 
+mod visits;
+
 use crate::checker::Answer;
 use crate::rest::Answer as Reply;
 use crate::{Grpc, Rest};
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
+pub use visits::Asking;
 
 /// No answer takes longer, however busy the machine.
 const LONGEST: Duration = Duration::from_secs(30);

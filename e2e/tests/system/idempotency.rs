@@ -2,7 +2,7 @@
 //!
 //! `EVENTFLOW_IDEMPOTENCY_KEYS` (default 120) says how many keys there are; `make chaos` takes 1,000.
 
-use eventflow_e2e::checker::{Ends, History, Program, Request, check, summary};
+use eventflow_e2e::checker::{Ends, History, Program, Request, Urls, check, summary};
 use eventflow_e2e::fleet::{Fleet, Options};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_cluster;
@@ -108,6 +108,7 @@ pub(crate) async fn races(fleet: &mut Fleet, keys: usize, seed: u64) -> (Vec<Str
         ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
+        urls: Urls::default(),
     };
     println!("{keys} keys x {RETRIES} in {:?}, {kills} kills: {}", begun.elapsed(), summary(&history));
     (check(&history), starts.len())

@@ -4,7 +4,7 @@
 //! `EVENTFLOW_POWER_CUTS` (default 4) says how often; `make chaos` takes 50. The services have theirs in the chaos runner.
 
 use crate::idempotency::setting;
-use eventflow_e2e::checker::{Harm, History, check, summary};
+use eventflow_e2e::checker::{Harm, History, Urls, check, summary};
 use eventflow_e2e::disk::Image;
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_local;
@@ -62,7 +62,7 @@ async fn power_cuts_under_load_take_nothing_that_was_answered() {
         server.restart().await;
         kills.push(Harm { from, to: begun.elapsed() });
     }
-    let Asked { requests, surprises } = load.stop().await;
+    let Asked { requests, surprises, .. } = load.stop().await;
     assert!(surprises.is_empty(), "seed {seed}: {surprises:#?}");
     drained(&rest, Duration::from_secs(90)).await;
     let (records, starts) = (records(&rest).await, ledger.starts().expect("a whole ledger"));
@@ -76,6 +76,7 @@ async fn power_cuts_under_load_take_nothing_that_was_answered() {
         ended: &[],
         max_lost: 5,
         unwritten: Duration::from_secs(1),
+        urls: Urls::default(),
     };
     println!("{cuts} power cuts in {:?}: {}", begun.elapsed(), summary(&history));
     let wrong = check(&history);

@@ -1,7 +1,7 @@
 //! Races and shortages: one key from many sides, a process that is stopped for a while, no descriptors left.
 
 use eventflow_e2e::Server;
-use eventflow_e2e::checker::{Answer, History, Request, check};
+use eventflow_e2e::checker::{Answer, History, Request, Urls, check};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::shape::only_local;
 use eventflow_e2e::storm::children::Mark;
@@ -61,6 +61,7 @@ async fn one_key_from_twenty_clients_at_once_is_one_call() {
         ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
+        urls: Urls::default(),
     });
     assert_eq!(wrong, [""; 0]);
     assert_eq!((records.len(), starts.len()), (3, 3));

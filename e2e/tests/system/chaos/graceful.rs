@@ -1,6 +1,6 @@
 //! SIGTERM: what runs is finished, what is accepted is kept, streams end, and the exit code is 0.
 
-use eventflow_e2e::checker::{History, check};
+use eventflow_e2e::checker::{History, Urls, check};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::rest::Stream;
 use eventflow_e2e::storm::children::Mark;
@@ -51,7 +51,7 @@ async fn a_sigterm_under_load_finishes_what_runs_and_loses_nothing() {
     mark.nothing_left().await;
 
     server.restart().await;
-    let Asked { requests, surprises } = load.stop().await;
+    let Asked { requests, surprises, .. } = load.stop().await;
     assert!(surprises.is_empty(), "answers that should not be: {surprises:#?}");
     drained(&rest, Duration::from_secs(60)).await;
     let mut records = records(&rest).await;
@@ -66,6 +66,7 @@ async fn a_sigterm_under_load_finishes_what_runs_and_loses_nothing() {
         ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
+        urls: Urls::default(),
     });
     assert_eq!(wrong, [""; 0]);
     let lost: Vec<_> = records.iter().filter(|record| record.lost > 0).collect();

@@ -1,7 +1,7 @@
 //! A person kills the process in the middle of a hundred queued calls and starts it again.
 
 use eventflow_e2e::Server;
-use eventflow_e2e::checker::{Answer, History, Request, check};
+use eventflow_e2e::checker::{Answer, History, Request, Urls, check};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::storm::children::Mark;
 use eventflow_e2e::storm::functions::{SLOW, shell};
@@ -53,6 +53,7 @@ async fn a_hundred_queued_calls_survive_a_sigkill_in_their_middle() {
         ended: &[],
         max_lost: 0,
         unwritten: Duration::ZERO,
+        urls: Urls::default(),
     });
     assert_eq!(wrong, [""; 0]);
     assert_eq!(records.iter().filter(|record| record.state == "SUCCEEDED").count(), CALLS);

@@ -4,7 +4,7 @@
 //! `EVENTFLOW_CHAOS_SEED` repeats a storm, `EVENTFLOW_CHAOS_KILLS` (default 100) says how long it is.
 
 use eventflow_e2e::Server;
-use eventflow_e2e::checker::{Harm, History, check, summary};
+use eventflow_e2e::checker::{Harm, History, Urls, check, summary};
 use eventflow_e2e::ledger::Ledger;
 use eventflow_e2e::storm::children::Mark;
 use eventflow_e2e::storm::functions;
@@ -42,7 +42,7 @@ async fn a_hundred_sigkills_under_load_lose_nothing() {
     let begun = clients.begun;
     let load = Load::start(clients, Mix::plain(CLIENTS), seed);
     let kills = kill_often(&mut server, &load, count, begun, StdRng::seed_from_u64(seed)).await;
-    let Asked { requests, surprises } = load.stop().await;
+    let Asked { requests, surprises, .. } = load.stop().await;
     let stormed = begun.elapsed();
     assert!(surprises.is_empty(), "seed {seed}: answers that should not be: {surprises:#?}");
 
@@ -59,6 +59,7 @@ async fn a_hundred_sigkills_under_load_lose_nothing() {
         ended: &[],
         max_lost: MAX_LOST,
         unwritten: UNWRITTEN,
+        urls: Urls::default(),
     };
     println!("{count} kills in {stormed:?}, read back after {:?}: {}", begun.elapsed(), summary(&history));
     let wrong = check(&history);
