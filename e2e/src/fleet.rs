@@ -2,8 +2,10 @@
 //!
 //! A [`Server`](crate::Server) is what one test asks; a fleet is what harm is done to.
 
+mod link;
 mod replica;
 
+pub use link::Link;
 pub use replica::Replica;
 
 use crate::rest::Rest;
@@ -34,6 +36,8 @@ pub struct Options {
     pub settings: Vec<String>,
     pub postgres: PostgresOptions,
     pub nats: nats::Options,
+    /// Each dispatcher reaches the database by a [`Link`] of its own.
+    pub links: bool,
     /// Where blobs and the services' own folders lie; absent: in the fleet's folder.
     pub files: Option<PathBuf>,
     /// A guard to be switched off, by its name in `wiring/examples/unguarded.rs`: only to show that it is needed.
@@ -49,6 +53,7 @@ impl Default for Options {
             settings: Vec::new(),
             postgres: PostgresOptions { fsync: true, ..PostgresOptions::default() },
             nats: nats::Options::default(),
+            links: false,
             files: None,
             without: None,
         }
@@ -62,6 +67,8 @@ pub struct Fleet {
     pub gateways: Vec<Replica>,
     pub apis: Vec<Replica>,
     pub dispatchers: Vec<Replica>,
+    /// Of each dispatcher, where they were asked for.
+    pub links: Vec<Link>,
     pub nats: NatsServer,
     pub postgres: PostgresServer,
     urls: Vec<String>,
@@ -78,6 +85,8 @@ struct Ground {
     home: PathBuf,
     files: PathBuf,
     database: String,
+    /// Where each dispatcher reaches the database instead.
+    links: Vec<String>,
     broker: String,
     settings: Vec<String>,
     without: Option<&'static str>,
@@ -93,10 +102,15 @@ impl Fleet {
         write_key(folder.path());
         let (postgres, nats) =
             tokio::join!(PostgresServer::start(options.postgres), NatsServer::start_with(options.nats));
+        let mut links = Vec::new();
+        for _ in (0..options.dispatchers).filter(|_| options.links) {
+            links.push(Link::to(postgres.port()).await);
+        }
         let ground = Arc::new(Ground {
             home: folder.path().to_owned(),
             files,
             database: postgres.url(),
+            links: links.iter().map(|link| by(&postgres, link)).collect(),
             broker: nats.url(),
             settings: options.settings,
             without: options.without,
@@ -114,7 +128,7 @@ impl Fleet {
             gateways.push(ground.gateway(number, port, &api_ports, &ports));
         }
         let urls = api_ports.into_iter().map(url).collect();
-        let fleet = Self { gateways, apis, dispatchers, nats, postgres, urls, doors, ports, folder };
+        let fleet = Self { gateways, apis, dispatchers, links, nats, postgres, urls, doors, ports, folder };
         for replica in fleet.replicas() {
             replica.ready(START).await;
         }
@@ -158,6 +172,11 @@ impl Fleet {
     }
 }
 
+/// The database by this way.
+fn by(postgres: &PostgresServer, link: &Link) -> String {
+    postgres.url().replace(&format!(":{}/", postgres.port()), &format!(":{}/", link.port()))
+}
+
 fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
@@ -175,16 +194,20 @@ const GATEWAY: &[&str] = &["gateway", "grace", "limits"];
 impl Ground {
     fn dispatcher(self: &Arc<Self>, number: usize, port: u16) -> Replica {
         let admin = free_port();
-        let settings = vec![format!("listen=127.0.0.1:{port}"), format!("admin_listen=127.0.0.1:{admin}")];
+        let mut settings =
+            vec![format!("listen=127.0.0.1:{port}"), format!("admin_listen=127.0.0.1:{admin}")];
+        let database = self.links.get(number).unwrap_or(&self.database);
+        settings.extend(self.of_a_record(&format!("dispatcher-{number}"), database));
         self.replica("dispatcher", number, DISPATCHER, settings, &url(admin))
     }
 
     fn api(self: &Arc<Self>, number: usize, port: u16, dispatchers: &[u16]) -> Replica {
-        let settings = vec![
+        let mut settings = vec![
             format!("listen=127.0.0.1:{port}"),
             "admin_listen=127.0.0.1:0".to_owned(),
             format!("peers.dispatchers={}", addresses(dispatchers)),
         ];
+        settings.extend(self.of_a_record(&format!("api-{number}"), &self.database));
         self.replica("api", number, API, settings, &url(port))
     }
 
@@ -209,21 +232,18 @@ impl Ground {
         let name = format!("{service}-{number}");
         let section = |setting: &str| setting.split(['.', '=']).next().unwrap_or_default().to_owned();
         settings.extend(self.settings.iter().filter(|it| known.contains(&section(it).as_str())).cloned());
-        if service != "gateway" {
-            settings.extend(self.of_a_record(&name));
-        }
         let (ground, log) = (Arc::clone(self), self.home.join(format!("{name}.log")));
         Replica::start(name, Rest::new(health), move || ground.command(service, &settings, &log))
     }
 
     /// What the services are told that keep a record; a gateway keeps none.
-    fn of_a_record(&self, name: &str) -> [String; 6] {
+    fn of_a_record(&self, name: &str, database: &str) -> [String; 6] {
         [
             format!("data={}", self.files.join(name).display()),
             "runtimes=wasm,process".to_owned(),
             "auth.dev_login=cluster".to_owned(),
             format!("blobs.folder={}", self.files.join("blobs").display()),
-            format!("postgres.url={}", self.database),
+            format!("postgres.url={database}"),
             format!("nats.servers={}", self.broker),
         ]
     }
