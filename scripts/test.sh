@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
-# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [soak] [scripts]
-# Default: all but kube and unguarded, which are asked for by name: their time is that of all the others together, or they
+# Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [soak] [postgres] [scripts]
+# Default: all but kube, soak, unguarded and postgres, which are asked for by name: their time is that of all the others together, or they
 # need a quiet machine.
 # EVENTFLOW_CHAOS=whole makes the tier chaos an hour long, and nothing of it is left out: that is `make chaos`.
 set -euo pipefail
@@ -126,6 +126,16 @@ chaos_unguarded() {
         cargo test --workspace --locked --no-fail-fast --test system -- --test-threads=2 unguarded:: || true
 }
 
+# The contract of the record, and of blobs in it, against PostgreSQL of other versions than this machine's.
+postgres_versions() {
+    local folder
+    for folder in "$TOOLS"/postgres/*/; do
+        [ -x "$folder/bin/postgres" ] || continue
+        EVENTFLOW_POSTGRES_BIN=$(readlink -f "$folder/bin") tier "postgres-$(basename "$folder")" 900 \
+            cargo test --workspace --locked --no-fail-fast --test it -- --test-threads=2 postgres || true
+    done
+}
+
 chaos_whole() {
     local one=(cargo test --workspace --locked --test system --)
     tier chaos 3600 "$CARGO_TARGET_DIR/debug/eventflow-chaos" --seeds 20 --steps 12 --accepted 5000 --gateways 2 || true
@@ -150,6 +160,7 @@ in_cluster() {
 
 scripts/setup.sh test
 tools=true examples=true
+if wanted postgres; then scripts/tools.sh postgres || failed postgres 1 0; fi
 if wanted lint || wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted kube || wanted soak; then background tools 900 scripts/tools.sh; fi
 # Kubernetes takes ten minutes where it was never built: behind everything else, and its tests come last.
 if wanted unit || wanted kube || wanted soak; then background kubernetes 2400 nice -n 15 e2e/cluster/cluster.sh build; fi
@@ -158,7 +169,7 @@ if wanted examples || wanted system || wanted cluster || wanted kube || wanted s
 if wanted web; then background webcheck 900 scripts/web.sh check; fi
 
 built=true
-if wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted web || wanted kube || wanted soak || wanted scripts; then
+if wanted unit || wanted system || wanted cluster || wanted chaos || wanted unguarded || wanted web || wanted kube || wanted soak || wanted postgres || wanted scripts; then
     # One build of all binaries and tests: the tiers below then compile nothing, because all ask for the same features.
     # The example is the services with their guards switched off, which tests of the cluster start.
     if tier build 1200 cargo build --workspace --locked --lib --bins --tests --example unguarded; then
@@ -201,6 +212,9 @@ if wanted unit && $built && $tools; then
     # Everything but the package `e2e`, whose test targets are `system` and `kube`.
     # The registry over a real API server belongs to kube.
     tier unit 900 cargo test --workspace --locked --no-fail-fast --lib --bins --test it -- --skip kubernetes:: || true
+fi
+if wanted postgres && $built; then
+    postgres_versions
 fi
 if wanted kube && $built && $tools && $examples && $kubernetes; then
     in_cluster kube 900 --skip soak:: || true

