@@ -24,4 +24,4 @@ pub use ground::Ground;
 pub use net::OWN as OWN_NET;
 pub use plan::Plan;
 pub use report::Report;
-pub use run::{Size, run};
+pub use run::{Size, run, wall};

@@ -88,7 +88,8 @@ struct Harms {
     held_up: Option<(Duration, Duration)>,
 }
 
-pub(super) fn wall() -> Duration {
+/// The time since 1970, by the clock of the records.
+pub fn wall() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap()
 }
 

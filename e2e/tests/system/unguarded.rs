@@ -2,7 +2,7 @@
 //! what that guard is for. Each has its twin that shows the same scene green with the guard on.
 
 use crate::idempotency::races;
-use eventflow_e2e::chaos::{Fault, Plan, Size, run};
+use eventflow_e2e::chaos::{Fault, Plan, Size, run, wall};
 use eventflow_e2e::checker::{Answer, Ends, Harm, History, Program, Request, Urls, check};
 use eventflow_e2e::fleet::{Fleet, Options};
 use eventflow_e2e::ledger::Ledger;
@@ -11,7 +11,7 @@ use eventflow_e2e::storm::functions::shell;
 use eventflow_e2e::storm::readback::{drains, list, records};
 use eventflow_e2e::wait::until;
 use eventflow_e2e::{Rest, skipped};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const HARM: &str = "it harms what stands behind the services";
 
@@ -59,7 +59,7 @@ async fn stood_still(without: Option<&'static str>) -> Vec<String> {
     fleet.dispatchers[1].take_away().await;
     let first = ask(rest, WAITS, "stale").await;
     starts(&ledger, 1).await;
-    let from = now();
+    let from = wall();
     quiet(&fleet).await;
     std::fs::write(format!("{}1", go.display()), "").unwrap();
     fleet.dispatchers[1].release();
@@ -68,7 +68,7 @@ async fn stood_still(without: Option<&'static str>) -> Vec<String> {
     // The other one is busy: who runs this has come to an end with the first.
     let second = ask(rest, WITNESS, "witness").await;
     rest.ended(second.answers[0].id()).await;
-    let to = now();
+    let to = wall();
     std::fs::write(format!("{}2", go.display()), "").unwrap();
     drains(rest, Duration::from_secs(60)).await;
     for replica in &fleet.dispatchers {
@@ -117,10 +117,6 @@ async fn quiet(fleet: &Fleet) {
         quiet.then_some(())
     })
     .await;
-}
-
-fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
