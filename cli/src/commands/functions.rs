@@ -1,3 +1,5 @@
+mod told;
+
 use super::{age, time, took, word};
 use crate::args::{Apply, Delete, List, Named, Rollback};
 use crate::client::Client;
@@ -119,6 +121,7 @@ pub(super) async fn describe(client: &Client, args: Named) -> Result<()> {
         field("Queue", queue);
         field("Dead letters", stats.dead_letters.to_string());
     }
+    text.push_str(&told::tables(&function));
     out(text.as_bytes())
 }
 

@@ -121,12 +121,12 @@ pub struct WarmCopy {
 pub enum CopyState {
     Starting,
     Ready,
-    /// Ended, and waits to be started again.
+    /// Ended, and waits to be started again; or cannot start.
     Failed,
     Stopping,
 }
 
-/// An end of a warm copy that nobody asked for.
+/// An end of a warm copy that nobody asked for, or a start that does not come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyExit {
     /// One CamelCase word: a [`crate::Reason`], or a word of Kubernetes.

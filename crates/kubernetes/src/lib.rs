@@ -4,6 +4,7 @@
 //!   Namespaces (label eventflow.io/enabled=true, or a list) ──▶ Cache<K>: one watch per namespace
 //!                                                                 │ get, list: from memory
 //!                                                                 └ changes: to whoever listens
+//!                                                          ──▶ Events: only of namespaces that are looked at
 //! ```
 //!
 //! Watches are kept per namespace, so that roles there are enough: nothing needs a right in all namespaces but to see
@@ -12,14 +13,18 @@
 
 mod cache;
 mod client;
+mod ended;
 mod errors;
+mod events;
 mod lease;
 mod namespaces;
 mod peers;
 
 pub use cache::{Cache, Change, Selector};
 pub use client::{ConnectError, connect};
+pub use ended::{failure, timestamp};
 pub use errors::{is_conflict, is_gone, message, to_domain};
+pub use events::{Events, Told};
 pub use lease::{Holder, LeaseConfig};
 pub use namespaces::{Chosen, Namespaces};
 pub use peers::EndpointPeers;

@@ -5,12 +5,14 @@
 //!                                    │ watch: Functions, ControllerRevisions
 //!   get · list · watch ◀── index ◀── join ──▶ mirror in the record: versions outlive the function there
 //!   report ──▶ status.report (wasm: only the dispatchers know)
+//!   details ──▶ API server: pods and events, where somebody looks at a function
 //! ```
 //!
 //! It does not matter who wrote a Function: kubectl and the API make the same thing. What is shown of one is always
 //! whole: the code that is shown is that of the version that is shown. A change of code that the operator has not
 //! numbered yet is held back; one that has no version at all has version 0.
 
+mod details;
 mod join;
 mod mirror;
 mod refused;
@@ -22,13 +24,14 @@ use crate::index::Index;
 use crate::shared::unknown::Unknown;
 use crate::versions::Versions;
 use async_trait::async_trait;
+use details::Details;
 use eventflow_crd as crd;
 use eventflow_domain::ports::{Applied, Apply, Clock, FunctionRegistry, RegistryEvent, SharedFunctionStore};
 use eventflow_domain::{
     Error, ErrorKind, Function, FunctionKey, FunctionUid, FunctionVersion, Namespace, Readiness, Result,
     VersionNumber,
 };
-use eventflow_kubernetes::{Cache, Namespaces, Selector};
+use eventflow_kubernetes::{Cache, Events, Namespaces, Selector};
 use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::core::DeserializeGuard;
@@ -53,6 +56,7 @@ struct Inner {
     index: Index,
     versions: Versions,
     unknown: Unknown,
+    details: Details,
     /// Whose code is newer than its newest version, by the generation that is not numbered yet.
     pending: Mutex<HashMap<FunctionUid, i64>>,
 }
@@ -79,6 +83,7 @@ impl KubernetesRegistry {
             Cache::follow(client.clone(), &namespaces, Selector::default(), |_: &mut Watched| ());
         let of_functions = Selector { labels: crd::names::FUNCTION_UID };
         let (revisions, revising) = Cache::follow(client.clone(), &namespaces, of_functions, prune);
+        let (events, hearing) = Events::follow(client.clone(), &namespaces);
         let (changed, numbered) = (functions.changes(), revisions.changes());
         let inner = Arc::new(Inner {
             client,
@@ -90,6 +95,7 @@ impl KubernetesRegistry {
             index: Index::default(),
             versions: Versions::default(),
             unknown: Unknown::default(),
+            details: Details::new(events),
             pending: Mutex::default(),
         });
         let (joining, mirroring) = (Arc::clone(&inner), Arc::clone(&inner));
@@ -97,6 +103,7 @@ impl KubernetesRegistry {
             tokio::join!(
                 watching,
                 revising,
+                hearing,
                 join::follow(&joining, changed, numbered),
                 mirror::follow(&mirroring),
             );
@@ -192,6 +199,10 @@ impl FunctionRegistry for KubernetesRegistry {
 
     async fn refresh(&self, key: &FunctionKey) -> Result<Option<Arc<Function>>> {
         self.0.refresh(key).await
+    }
+
+    async fn details(&self, function: Arc<Function>) -> Arc<Function> {
+        self.0.details(function).await
     }
 
     fn get_by_uid(&self, uid: FunctionUid) -> Option<Arc<Function>> {

@@ -114,7 +114,7 @@ fn prune_slice(slice: &mut EndpointSlice) {
 
 /// An answer that another try will not change.
 pub(crate) fn is_final(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if matches!(status.code, 403 | 404 | 409))
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 404 | 409))
 }
 
 #[async_trait]

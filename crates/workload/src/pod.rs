@@ -85,6 +85,8 @@ fn container(subject: &Subject<'_>, role: Role, profile: PodSecurity) -> core::C
             claims: None,
         }),
         security_context: Some(security::container_security(profile)),
+        // Of a copy that crashes, its last lines are told with its end. What a Job's container leaves is its result.
+        termination_message_policy: (role == Role::Warm).then(|| "FallbackToLogsOnError".to_owned()),
         volume_mounts: (profile == PodSecurity::Restricted).then(|| {
             vec![core::VolumeMount {
                 name: "tmp".to_owned(),

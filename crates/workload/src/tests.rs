@@ -94,6 +94,7 @@ fn the_smallest_manifest_is_a_deployment_under_baseline() {
                             "requests": {"cpu": "100m", "memory": "128Mi"}},
                         "securityContext": {"allowPrivilegeEscalation": false,
                             "capabilities": {"drop": ["NET_RAW"]}},
+                        "terminationMessagePolicy": "FallbackToLogsOnError",
                     }],
                 },
             },

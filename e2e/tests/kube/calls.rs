@@ -25,6 +25,19 @@ pub(crate) async fn function(namespace: &str, spec: Value) -> Rest {
     api
 }
 
+/// The function `mirror` of a namespace: its code runs in the dispatchers, and gives back what it gets.
+pub(crate) async fn mirror(api: &Rest, namespace: &str) {
+    let code = api.request("POST", &format!("/v1/namespaces/{namespace}/artifacts"));
+    let stored = code.header("content-type", "application/octet-stream").body(ECHO_WAT).send().await;
+    assert!(stored.status < 300, "{stored:?}");
+    let image = format!("artifact@{}", stored.json()["digest"].as_str().expect("a digest"));
+    let resource = json!({"apiVersion": "eventflow.io/v1alpha1", "kind": "Function", "metadata": {"name": "mirror"},
+        "spec": {"runtime": "wasm", "image": image}});
+    node::apply(namespace, &resource.to_string()).await;
+    let target = "functions.eventflow.io/mirror";
+    kubectl(&["wait", "--for=condition=Ready", target, "-n", namespace, "--timeout=120s"]).await;
+}
+
 pub(crate) async fn invoke(api: &Rest, namespace: &str, name: &str, payload: impl Into<Bytes>) -> String {
     let path = format!("/v1/namespaces/{namespace}/functions/{name}:invoke");
     let answer = api.request("POST", &path).header("content-type", "text/plain").body(payload).send().await;
@@ -159,18 +172,10 @@ async fn wasm_runs_in_the_dispatchers_and_its_function_is_ready_by_their_word() 
     if !node::here() {
         return;
     }
-    let stack = Stack::get().await;
-    let (api, namespace) = (stack.gateway().await, "wasm");
+    let (api, namespace) = (Stack::get().await.gateway().await, "wasm");
     node::namespace(namespace).await;
-    let code = api.request("POST", &format!("/v1/namespaces/{namespace}/artifacts"));
-    let stored = code.header("content-type", "application/octet-stream").body(ECHO_WAT).send().await;
-    assert!(stored.status < 300, "{stored:?}");
-    let image = format!("artifact@{}", stored.json()["digest"].as_str().expect("a digest"));
-    let resource = json!({"apiVersion": "eventflow.io/v1alpha1", "kind": "Function", "metadata": {"name": "mirror"},
-        "spec": {"runtime": "wasm", "image": image}});
-    node::apply(namespace, &resource.to_string()).await;
+    mirror(&api, namespace).await;
     let target = "functions.eventflow.io/mirror";
-    kubectl(&["wait", "--for=condition=Ready", target, "-n", namespace, "--timeout=120s"]).await;
     let path = format!("/v1/namespaces/{namespace}/functions/mirror:invoke?wait=30s");
     let answer = api.request("POST", &path).header("content-type", "text/plain").body("small").send().await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "small"), "{answer:?}");

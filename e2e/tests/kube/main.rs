@@ -2,9 +2,11 @@
 //! that runs as pods in the cluster that `scripts/test.sh kube` starts.
 #![cfg(test)]
 
+mod anew;
 mod calls;
 mod components;
 mod control;
+mod details;
 mod functions;
 mod images;
 mod node;

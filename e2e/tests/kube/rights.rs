@@ -35,6 +35,8 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
     let works = [
         (api, "create", "functions.eventflow.io", "tenant"),
         (api, "watch", "functions.eventflow.io", "tenant"),
+        (api, "list", "pods", "tenant"),
+        (api, "watch", "events.events.k8s.io", "tenant"),
         (dispatcher, "create", "jobs.batch", "tenant"),
         (dispatcher, "get", "pods#log", "tenant"),
         (dispatcher, "patch", "functions.eventflow.io#status", "tenant"),
@@ -70,5 +72,7 @@ async fn each_account_may_do_its_work_in_opted_in_namespaces_and_nothing_beside_
     assert!(!may(&server, dispatcher, "create", "functions.eventflow.io", "tenant").await);
     assert!(!may(&server, operator, "update", "functions.eventflow.io", "tenant").await);
     assert!(!may(&server, api, "create", "jobs.batch", "tenant").await);
+    assert!(!may(&server, api, "list", "replicasets.apps", "tenant").await);
+    assert!(!may(&server, api, "create", "events.events.k8s.io", "tenant").await);
     assert!(!may(&server, gateway, "get", "functions.eventflow.io", "tenant").await);
 }

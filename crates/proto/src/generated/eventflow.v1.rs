@@ -2125,11 +2125,11 @@ pub struct Function {
     /// when they write the next time.
     #[prost(enumeration = "Manager", tag = "51")]
     pub managed_by: i32,
-    /// Output only. The warm copies that are known, at most 100.
+    /// Output only. The warm copies that are known, at most 100. In a cluster in GetFunction only.
     #[prost(message, repeated, tag = "52")]
     pub copies: ::prost::alloc::vec::Vec<WarmCopy>,
-    /// Output only. What Kubernetes told of the function's objects lately, newest first, at most 50; empty where there is
-    /// no Kubernetes.
+    /// Output only. What Kubernetes told of the function's objects lately, newest first, at most 50; in GetFunction only.
+    /// Empty where there is no Kubernetes.
     #[prost(message, repeated, tag = "53")]
     pub events: ::prost::alloc::vec::Vec<FunctionEvent>,
 }
@@ -2148,14 +2148,14 @@ pub struct WarmCopy {
     /// When it last started.
     #[prost(message, optional, tag = "4")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Its last end that nobody asked for.
+    /// Its last end that nobody asked for, or what keeps it from starting.
     #[prost(message, optional, tag = "5")]
     pub last_exit: ::core::option::Option<WarmCopyExit>,
 }
-/// An end of a warm copy that nobody asked for.
+/// An end of a warm copy that nobody asked for, or a start that does not come.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WarmCopyExit {
-    /// Why, in one CamelCase word: `ExitCode`, `Signal`, `OutOfMemory` …
+    /// Why, in one CamelCase word: `ExitCode`, `Signal`, `OutOfMemory`, `ImagePullBackOff` …
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
     /// Why, in words, with the last lines it printed where they are known.
@@ -2470,7 +2470,7 @@ pub enum WarmCopyState {
     Starting = 1,
     /// Takes requests.
     Ready = 2,
-    /// Ended, and waits to be started again.
+    /// Ended, and waits to be started again; or cannot start.
     Failed = 3,
     /// Takes no more requests and ends.
     Stopping = 4,

@@ -1,5 +1,6 @@
 //! Over a real API server. The operator's part, numbering, is played by a few lines.
 
+mod details;
 mod numbering;
 
 use eventflow_crd as crd;

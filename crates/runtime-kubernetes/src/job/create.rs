@@ -117,9 +117,18 @@ fn refusal(error: &kube::Error) -> Refusal {
     match status.code {
         409 if status.is_already_exists() => Refusal::Taken,
         403 if is_quota(status) => Refusal::NotNow(Why::new("QuotaExceeded", &status.message)),
+        // An API server that has just started knows neither roles nor accounts for a moment; and a binding that is
+        // missing may come.
+        401 => Refusal::NotNow(Why::new("Unauthorized", &status.message)),
+        403 if is_role(status) => Refusal::NotNow(Why::new("Forbidden", &status.message)),
         409 | 429 | 500..=599 => Refusal::NotNow(Why::new("ClusterBusy", &status.message)),
         _ => never(),
     }
+}
+
+/// Refused by the roles of our account, not by an admission.
+fn is_role(status: &Status) -> bool {
+    status.message.contains("cannot create resource")
 }
 
 fn is_quota(status: &Status) -> bool {
@@ -139,6 +148,10 @@ mod tests {
         let quota = "jobs.batch \"x\" is forbidden: exceeded quota: q, requested: count/jobs.batch=1";
         let Refusal::NotNow(why) = refusal(&api(403, "Forbidden", quota)) else { panic!("later") };
         assert_eq!(why.reason, "QuotaExceeded");
+        let role = "jobs.batch is forbidden: User \"eventflow\" cannot create resource \"jobs\" in API group \"batch\"";
+        let Refusal::NotNow(why) = refusal(&api(403, "Forbidden", role)) else { panic!("later") };
+        assert!(why.text().starts_with("Forbidden: jobs.batch is forbidden"), "{}", why.text());
+        assert!(matches!(refusal(&api(401, "Unauthorized", "Unauthorized")), Refusal::NotNow(_)));
         let Refusal::Never(denied) = refusal(&api(403, "Forbidden", "admission webhook denied")) else {
             panic!("never")
         };

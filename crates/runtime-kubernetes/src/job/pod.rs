@@ -1,8 +1,8 @@
 //! What a pod's status says of its run: pure.
 
 use eventflow_domain::Timestamp;
+use eventflow_kubernetes::timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// The container that runs the function.
 pub(crate) const FUNCTION: &str = "function";
@@ -192,10 +192,6 @@ fn helper_of(status: &PodStatus, name: &str) -> Option<Helper> {
 pub(crate) fn is_over(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-fn timestamp(time: &Time) -> Timestamp {
-    Timestamp::from_micros(time.0.as_microsecond())
 }
 
 #[cfg(test)]

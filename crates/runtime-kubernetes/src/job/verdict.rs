@@ -11,27 +11,7 @@ pub(crate) fn failure(exit: &Exit) -> Option<Failure> {
     if exit.deadline {
         return Some(Failure::new(Reason::Timeout, "ended by the deadline of its Job"));
     }
-    let code = exit.code;
-    match exit.reason.as_str() {
-        "OOMKilled" => {
-            Some(Failure::new(Reason::OutOfMemory, "used more memory than resources.memory and was ended"))
-        }
-        // The command is not there, or may not be run: user code never started.
-        "StartError" | "ContainerCannotRun" | "RunContainerError" => Some(Failure::new(
-            Reason::StartFailed,
-            format!("the container could not be started: {}", exit.message),
-        )),
-        _ if code == 0 => None,
-        _ => Some(match exit.signal {
-            Some(signal) => Failure::new(Reason::Signal, format!("ended by signal {signal}")),
-            None => Failure::new(Reason::ExitCode, format!("exit code {code}{}", by_signal(code))),
-        }),
-    }
-}
-
-/// A shell and the container runtime give 128 + the signal.
-fn by_signal(code: i32) -> String {
-    if (129..=159).contains(&code) { format!(" (signal {})", code - 128) } else { String::new() }
+    eventflow_kubernetes::failure(&exit.reason, exit.code, exit.signal, &exit.message)
 }
 
 /// The cluster's own fault.

@@ -92,8 +92,10 @@ impl App {
         runtime.check(&version).await
     }
 
+    /// With its copies and what happened to them.
     pub async fn function_get(&self, caller: &Caller, key: &FunctionKey) -> Result<Arc<Function>> {
-        self.function_for(caller, key, Permission::FunctionsRead).await
+        let function = self.function_for(caller, key, Permission::FunctionsRead).await?;
+        Ok(self.parts.registry.details(function).await)
     }
 
     /// The function, if the caller has this permission on it.

@@ -321,15 +321,15 @@ export type Function = Message<"eventflow.v1.Function"> & {
   managedBy: Manager;
 
   /**
-   * Output only. The warm copies that are known, at most 100.
+   * Output only. The warm copies that are known, at most 100. In a cluster in GetFunction only.
    *
    * @generated from field: repeated eventflow.v1.WarmCopy copies = 52;
    */
   copies: WarmCopy[];
 
   /**
-   * Output only. What Kubernetes told of the function's objects lately, newest first, at most 50; empty where there is
-   * no Kubernetes.
+   * Output only. What Kubernetes told of the function's objects lately, newest first, at most 50; in GetFunction only.
+   * Empty where there is no Kubernetes.
    *
    * @generated from field: repeated eventflow.v1.FunctionEvent events = 53;
    */
@@ -378,7 +378,7 @@ export type WarmCopy = Message<"eventflow.v1.WarmCopy"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * Its last end that nobody asked for.
+   * Its last end that nobody asked for, or what keeps it from starting.
    *
    * @generated from field: eventflow.v1.WarmCopyExit last_exit = 5;
    */
@@ -393,13 +393,13 @@ export const WarmCopySchema: GenMessage<WarmCopy> = /*@__PURE__*/
   messageDesc(file_eventflow_v1_function, 1);
 
 /**
- * An end of a warm copy that nobody asked for.
+ * An end of a warm copy that nobody asked for, or a start that does not come.
  *
  * @generated from message eventflow.v1.WarmCopyExit
  */
 export type WarmCopyExit = Message<"eventflow.v1.WarmCopyExit"> & {
   /**
-   * Why, in one CamelCase word: `ExitCode`, `Signal`, `OutOfMemory` …
+   * Why, in one CamelCase word: `ExitCode`, `Signal`, `OutOfMemory`, `ImagePullBackOff` …
    *
    * @generated from field: string reason = 1;
    */
@@ -1168,7 +1168,7 @@ export enum WarmCopyState {
   READY = 2,
 
   /**
-   * Ended, and waits to be started again.
+   * Ended, and waits to be started again; or cannot start.
    *
    * @generated from enum value: WARM_COPY_STATE_FAILED = 3;
    */
