@@ -217,7 +217,9 @@ if wanted postgres && $built; then
     postgres_versions
 fi
 if wanted kube && $built && $tools && $examples && $kubernetes; then
-    in_cluster kube 900 --skip soak:: || true
+    in_cluster kube 900 --skip soak:: --skip faults:: || true
+    # They harm whatever else runs in their cluster.
+    in_cluster faults 600 faults:: || true
 fi
 if wanted soak && $built && $tools && $examples && $kubernetes; then
     in_cluster soak 1800 soak:: || true

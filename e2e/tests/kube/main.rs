@@ -7,6 +7,7 @@ mod calls;
 mod components;
 mod control;
 mod details;
+mod faults;
 mod functions;
 mod images;
 mod node;
