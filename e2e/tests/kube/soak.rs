@@ -6,6 +6,10 @@ use crate::stack::{self, COMPONENTS, Stack};
 use eventflow_e2e::wait;
 use serde_json::json;
 use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// One test replaces the pods that the others talk to: they take turns.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Warm copies go after two minutes without a call, `kubernetes.scale_to_zero_after`.
 const TO_ZERO: Duration = Duration::from_secs(240);
@@ -15,6 +19,7 @@ async fn replacing_every_pod_of_ours_under_running_jobs_loses_no_call_and_starts
     if !node::here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let namespace = "replaced";
     let api = function(namespace, json!({"image": IMAGE, "command": ["slow"], "timeout": "120s"})).await;
     let mut calls = Vec::new();
@@ -48,6 +53,7 @@ async fn the_last_warm_copy_goes_after_a_silence_and_the_next_call_starts_one_ag
     if !node::here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let namespace = "to-zero";
     let scaling = json!({"min": 0, "max": 3, "concurrency": 10});
     let spec =
