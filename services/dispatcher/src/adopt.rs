@@ -8,6 +8,7 @@ use eventflow_domain::error::Chain;
 use eventflow_domain::ports::{Claim, Expired, Run};
 use eventflow_domain::{InvocationId, Result};
 use futures::StreamExt as _;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +27,25 @@ enum Known {
 }
 
 /// Takes over what still runs. Returns the runs that must not count as lost now.
+///
+/// Looking takes a while, and meanwhile another dispatcher may stop and hand its runs over: it looks again until
+/// nothing is new, so that nothing counts as lost that was not looked at.
 pub(crate) async fn adopt(core: &Arc<Core>, limit: u32) -> Result<Vec<InvocationId>> {
     if !core.ports.runtimes.iter().any(|runtime| runtime.may_outlive()) {
         return Ok(Vec::new());
     }
-    let expired = core.ports.store.expired(limit).await?;
+    let (mut looked, mut spare) = (HashSet::new(), Vec::new());
+    loop {
+        let mut expired = core.ports.store.expired(limit).await?;
+        expired.retain(|run| looked.insert(run.lease.invocation));
+        if expired.is_empty() {
+            return Ok(spare);
+        }
+        spare.extend(look_at(core, expired).await?);
+    }
+}
+
+async fn look_at(core: &Arc<Core>, expired: Vec<Expired>) -> Result<Vec<InvocationId>> {
     let mut asked = futures::stream::iter(expired)
         .map(|run| async {
             let known = look(core, &run).await;

@@ -60,6 +60,31 @@ async fn a_dispatcher_that_stops_hands_its_jobs_over_at_once() {
     assert_eq!(world.starts_of(id).len(), 1);
 }
 
+/// As in a rolling update: one dispatcher is gone, and another stops while it is looked after what that has left.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_handed_over_while_others_are_looked_for_is_not_lost() {
+    let world = World::of_jobs().await;
+    let (first, function) = (world.joins(), world.apply("long", |_| ()).await);
+    let gone = world.call(&first, &function, "sleep 300000").await;
+    world.until(s(1), || world.jobs() == 1).await;
+    first.hang().await;
+    tokio::time::sleep(s(10)).await;
+    let second = world.joins();
+    let handed = world.call(&second, &function, "sleep 300000").await;
+    world.until(s(1), || world.jobs() == 2).await;
+    second.hang().await;
+    world.cluster_slow(s(2));
+    let _third = world.joins();
+    world.until(s(60), || world.looks() == 1).await;
+    world.store.end_lease(handed);
+    for id in [gone, handed] {
+        world.until(s(30), || world.record(id).lifecycle.epoch == Epoch(2)).await;
+        let record = world.ended(id).await;
+        assert_eq!((record.state(), record.attempts.len(), record.lifecycle.lost), (State::Succeeded, 1, 0));
+        assert_eq!(world.starts_of(id).len(), 1, "never started again");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_gone_is_lost_and_made_again_as_the_next_attempt() {
     let world = World::of_jobs().await;

@@ -34,6 +34,9 @@ pub(super) struct Seen {
     left: HashSet<(InvocationId, u32)>,
     /// Nobody can see `jobs`.
     pub(super) away: bool,
+    /// How often somebody has begun to look for one, and how long that takes.
+    pub(super) looks: usize,
+    pub(super) slow: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -152,6 +155,12 @@ impl Runtime for Noting {
     }
 
     async fn is_there(&self, run: &Run) -> Result<bool> {
+        let slow = {
+            let mut seen = self.seen.lock();
+            seen.looks += 1;
+            seen.slow
+        };
+        tokio::time::sleep(slow).await;
         let seen = self.seen.lock();
         if seen.away {
             return Err(Error::unavailable("the cluster is away"));

@@ -75,6 +75,14 @@ impl MemoryStore {
         self.record.calls.lock().kept[&id].call.clone()
     }
 
+    /// Its worker has handed it over.
+    pub(super) fn end_lease(&self, id: InvocationId) {
+        let now = self.now();
+        if let Some(kept) = self.record.calls.lock().kept.get_mut(&id) {
+            kept.lease.as_mut().expect("it is held").1 = now;
+        }
+    }
+
     pub(super) fn has_calls(&self) -> bool {
         !self.record.calls.lock().kept.is_empty()
     }

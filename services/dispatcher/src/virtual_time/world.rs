@@ -114,6 +114,15 @@ impl World {
         self.runtime.seen.lock().away = away;
     }
 
+    /// To look for a job takes so long.
+    pub(super) fn cluster_slow(&self, slow: Duration) {
+        self.runtime.seen.lock().slow = slow;
+    }
+
+    pub(super) fn looks(&self) -> usize {
+        self.runtime.seen.lock().looks
+    }
+
     pub(super) async fn cancel(&self, id: InvocationId) {
         self.store.cancel(id).await.expect("runs");
         self.bus.announce(Live::CancelRequested { invocation: id });
