@@ -1,7 +1,8 @@
-//! Over a real API server. The operator's part, numbering, is played by a few lines.
+//! Over a real API server. The operator's part, numbering, and that of the garbage collector are played by a few lines.
 
 mod details;
 mod numbering;
+mod server;
 
 use eventflow_crd as crd;
 use eventflow_domain::ports::{FunctionRegistry, FunctionStore as _, SharedFunctionStore};
@@ -17,16 +18,13 @@ use eventflow_testkit::fakes::MemoryFunctions;
 use eventflow_testkit::key;
 use eventflow_testkit::servers::kubernetes::{Kubernetes, Mode as Parts, Part};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
+use server::prepare;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 use tokio_util::task::AbortOnDropHandle;
-
-/// The suite uses fixed namespaces, so tests take turns.
-static TURN: Mutex<()> = Mutex::const_new(());
-const NAMESPACES: [&str; 4] = ["default", "a", "b", "a-b"];
 
 /// A registry, whoever numbers, and the turn.
 struct World {
@@ -36,38 +34,13 @@ struct World {
     _turn: MutexGuard<'static, ()>,
 }
 
-async fn server() -> (&'static Kubernetes, Client) {
-    let server = Kubernetes::shared(Parts::Control).await;
-    let client = connect(Some(&server.kubeconfig())).await.expect("a client");
-    (server, client)
-}
-
-async fn prepare(server: &Kubernetes, client: &Client) {
-    server.apply(&serde_json::to_string(&crd::definition()).expect("JSON")).await;
-    for name in NAMESPACES {
-        server
-            .apply(&format!(
-                r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}","labels":{{"eventflow.io/enabled":"true"}}}}}}"#
-            ))
-            .await;
-    }
-    let wait = ["wait", "--for=condition=Established", "--timeout=30s", "crd/functions.eventflow.io"];
-    assert!(server.kubectl(&wait, "").await.status.success(), "the definition should be taken");
-    for name in NAMESPACES {
-        let api = Api::<crd::Function>::namespaced(client.clone(), name);
-        api.delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("deleted");
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "a test is no service")]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 async fn world(numbered: bool) -> (Arc<KubernetesRegistry>, World) {
-    let turn = TURN.lock().await;
-    let (server, client) = server().await;
-    prepare(server, &client).await;
+    let (client, turn) = server::empty().await;
     let store: Arc<MemoryFunctions> = Arc::default();
     let (registry, mut tasks) = open(&client, &store).await;
     if numbered {
@@ -113,8 +86,8 @@ fn functions(world: &World) -> Api<crd::Function> {
 #[tokio::test]
 async fn a_function_applied_by_kubectl_and_one_applied_by_the_api_are_the_same_thing() {
     let (registry, world) = fresh().await;
-    let (server, _) = server().await;
-    server
+    server::shared()
+        .await
         .apply(
             "{apiVersion: eventflow.io/v1alpha1, kind: Function, metadata: {name: f, namespace: default, \
              labels: {team: media}}, spec: {image: 'registry.example/f:1', args: ['1']}}",
@@ -253,8 +226,7 @@ async fn functions_are_kept_in_the_record_as_long_as_they_are_declared() {
 
 #[tokio::test]
 async fn while_the_api_server_is_away_all_is_known_and_then_followed_again() {
-    let _turn = TURN.lock().await;
-    let server = Kubernetes::start(Parts::Control).await;
+    let server = Kubernetes::start(Parts::Api).await;
     let client = connect(Some(&server.kubeconfig())).await.expect("a client");
     prepare(&server, &client).await;
     let store = Arc::default();

@@ -1,10 +1,12 @@
-//! Numbers versions, as the operator does: one ControllerRevision for each change of code.
+//! Numbers versions, as the operator does: one ControllerRevision for each change of code. They go with their function, as
+//! the garbage collector sees to it.
 
 use eventflow_crd::{self as crd, names};
 use eventflow_domain::{FunctionVersion, Timestamp, VersionNumber};
 use futures::TryStreamExt as _;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use std::sync::Arc;
@@ -12,15 +14,22 @@ use std::sync::Arc;
 /// Until it is dropped.
 pub(super) async fn number(client: Client) {
     let functions = Api::<crd::Function>::all(client.clone());
-    let changes = watcher(functions, watcher::Config::default()).default_backoff().applied_objects();
+    let changes = watcher(functions, watcher::Config::default()).default_backoff();
     let mut changes = std::pin::pin!(changes);
     loop {
-        match changes.try_next().await {
-            Ok(Some(function)) => drop(one(&client, &function).await),
+        let _done = match changes.try_next().await {
+            Ok(Some(Event::Apply(function) | Event::InitApply(function))) => one(&client, &function).await,
+            Ok(Some(Event::Delete(function))) => collect(&client, &function).await,
+            Ok(Some(Event::Init | Event::InitDone)) | Err(_) => Some(()),
             Ok(None) => return,
-            Err(_) => {}
-        }
+        };
     }
+}
+
+async fn collect(client: &Client, object: &crd::Function) -> Option<()> {
+    let revisions = Api::<ControllerRevision>::namespaced(client.clone(), &object.namespace()?);
+    let of_it = ListParams::default().labels(&format!("{}={}", names::FUNCTION_UID, object.uid()?));
+    revisions.delete_collection(&DeleteParams::default(), &of_it).await.ok().map(drop)
 }
 
 async fn one(client: &Client, object: &crd::Function) -> Option<()> {
