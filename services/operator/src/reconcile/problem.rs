@@ -72,6 +72,10 @@ pub(crate) fn of_status(object: &str, status: &Status) -> Option<Problem> {
         500 if status.message.contains("typed patch object") => {
             Some(Problem::Denied { object, detail: short(&status.message) })
         }
+        // The cluster has no address left for a Service: that does not pass by itself.
+        500 if status.message.contains("range is full") => {
+            Some(Problem::Denied { object, detail: short(&status.message) })
+        }
         _ => None,
     }
 }
@@ -92,4 +96,22 @@ pub(crate) fn is_of_replicas(status: &Status) -> bool {
 
 pub(crate) fn short(text: &str) -> String {
     text.chars().take(600).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(code: u16, message: &str) -> Option<Problem> {
+        of_status("service/fn-a", &Status::failure(message, "InternalError").with_code(code))
+    }
+
+    #[test]
+    fn a_cluster_without_addresses_is_said_and_a_server_that_fails_is_tried_again() {
+        let full = "failed to allocate a serviceIP for Service \"fn-a\": range is full";
+        let problem = answer(500, full).expect("it is told");
+        assert_eq!(problem.reason(), reason::APPLY_DENIED);
+        assert!(problem.message("media").contains("range is full"), "{}", problem.message("media"));
+        assert_eq!(answer(500, "etcdserver: request timed out"), None);
+    }
 }
