@@ -2,8 +2,7 @@
 # All tiers of tests, on a machine that has a Rust toolchain and nothing else: see docs/testing.md.
 # Each tier is bounded in time, and the next one runs even where one fails. The last line counts the tests.
 # Usage: scripts/test.sh [lint] [examples] [unit] [system] [cluster] [chaos] [unguarded] [web] [kube] [soak] [postgres] [scripts]
-# Default: all but kube, soak, unguarded and postgres, which are asked for by name: their time is that of all the others together, or they
-# need a quiet machine.
+# Default: all but kube, soak, unguarded and postgres, which are asked for by name: they take long, or need a quiet machine.
 # EVENTFLOW_CHAOS=whole makes the tier chaos an hour long, and nothing of it is left out: that is `make chaos`.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -210,8 +209,7 @@ kubernetes=true
 if wanted unit || wanted kube || wanted soak; then finish kubernetes || kubernetes=false; fi
 if wanted unit && $built && $tools; then
     # Everything but the package `e2e`, whose test targets are `system` and `kube`.
-    # The registry over a real API server belongs to kube.
-    tier unit 900 cargo test --workspace --locked --no-fail-fast --lib --bins --test it -- --skip kubernetes:: || true
+    tier unit 900 cargo test --workspace --locked --no-fail-fast --lib --bins --test it || true
 fi
 if wanted postgres && $built; then
     postgres_versions
@@ -225,9 +223,6 @@ if wanted soak && $built && $tools && $examples && $kubernetes; then
     in_cluster soak 1800 soak:: || true
     EVENTFLOW_IDLE_SECONDS=600 tier idle 900 cargo test --workspace --locked --test it -- \
         --exact idle::an_idle_operator_writes_nothing_but_its_lease_for_a_minute || true
-fi
-if wanted kube && $built && $tools && $kubernetes; then
-    tier registry 600 cargo test --workspace --locked --no-fail-fast --test it -- --test-threads=2 kubernetes:: || true
 fi
 if wanted lint; then tier lint 900 scripts/lint.sh || true; fi
 
