@@ -10,7 +10,11 @@ const AGAIN_MS = 10_000;
 /** A function with what only a single read tells: its warm copies and events. Read again when a watch tells of a change. */
 export function useDetails(live: EventFlowFunction) {
     const { namespace, name } = live;
-    const details = useQuery(FunctionService.method.getFunction, { namespace, name }, { refetchInterval: AGAIN_MS });
+    const details = useQuery(
+        FunctionService.method.getFunction,
+        { namespace, name },
+        { refetchInterval: AGAIN_MS },
+    );
     const { refetch } = details;
     useEffect(() => {
         void refetch();
