@@ -11,8 +11,8 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only subjects whose name holds this: rest-accept, grpc-accept, wasm, sync-lean, sync-component, restart, start,
-    /// memory, durable, end-to-end, services-rest, services-grpc, services-end, services-drain. May be given more than
-    /// once.
+    /// memory, durable, end-to-end, services-rest, services-grpc, services-end, services-drain, kubernetes-operator,
+    /// kubernetes-jobs. May be given more than once.
     #[arg(long)]
     pub(crate) only: Vec<String>,
     /// Write every single figure to this file.

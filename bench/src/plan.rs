@@ -20,6 +20,12 @@ pub(crate) struct Plan {
     pub(crate) drains: usize,
     /// Calls that are queued each time.
     pub(crate) queued: usize,
+    /// A/B pairs of an operator that comes up cold.
+    pub(crate) rollouts: usize,
+    /// Functions in each of them.
+    pub(crate) functions: usize,
+    /// Attempts that are made Jobs of, each time.
+    pub(crate) jobs: usize,
 }
 
 impl Plan {
@@ -33,6 +39,9 @@ impl Plan {
             rest: Duration::from_secs(60),
             drains: 3,
             queued: 100_000,
+            rollouts: 5,
+            functions: 1000,
+            jobs: 1000,
         }
     }
 
@@ -46,17 +55,22 @@ impl Plan {
             rest: Duration::from_secs(10),
             drains: 3,
             queued: 20_000,
+            rollouts: 3,
+            functions: 1000,
+            jobs: 300,
         }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, pairs, round, warm_up, starts, rest, drains, queued } = self;
+        let Self { name, pairs, round, warm_up, starts, rest, drains, queued, rollouts, functions, jobs } =
+            self;
         write!(
             f,
             "{name} mode: {pairs} A/B pairs of {round:?} a side after {warm_up:?} of warm-up; {starts} starts; memory \
-             after {rest:?} of rest; {drains} queues of {queued}"
+             after {rest:?} of rest; {drains} queues of {queued}; {rollouts} cold operators with {functions} Functions; \
+             {jobs} Jobs a side"
         )
     }
 }

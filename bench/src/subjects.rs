@@ -3,6 +3,7 @@
 mod accept;
 mod durable;
 mod end_to_end;
+mod kubernetes;
 mod memory;
 mod services;
 mod start;
@@ -15,7 +16,7 @@ use crate::plan::Plan;
 use crate::report::Report;
 use anyhow::Result;
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "rest-accept",
     "grpc-accept",
     "wasm",
@@ -30,6 +31,8 @@ const NAMES: [&str; 14] = [
     "services-grpc",
     "services-end",
     "services-drain",
+    "kubernetes-operator",
+    "kubernetes-jobs",
 ];
 
 /// One that fails is told, and the others go on.
@@ -53,7 +56,9 @@ pub(crate) async fn run(cli: &Cli, plan: &Plan, report: &mut Report) -> Result<(
             "services-rest" => services::rest(&binary, plan, report).await,
             "services-grpc" => services::grpc(&binary, plan, report).await,
             "services-end" => services::end_to_end(&binary, plan, report).await,
-            _ => services::drain(&binary, plan, report).await,
+            "services-drain" => services::drain(&binary, plan, report).await,
+            "kubernetes-operator" => kubernetes::operator(&binary, plan, report).await,
+            _ => kubernetes::jobs(plan, report).await,
         };
         if let Err(error) = measured {
             report.failed(name, &format!("{error:#}"));

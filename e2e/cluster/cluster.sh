@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real Kubernetes of one node for tests, without Docker: see README.md beside this.
 # Usage: cluster.sh build                    builds the binary once, into a cache outside of the checkout; prints its path
+#        cluster.sh built                    whether it is there
 #        cluster.sh up [api|control|all]     starts it and returns once it is ready; default: all
 #        cluster.sh down                     ends it and removes all that is left of it
 #        cluster.sh hold MODE                starts it and stays: it ends with this process, or when standard input does
@@ -153,6 +154,7 @@ verb=${1:-}
 [ $# = 0 ] || shift
 case $verb in
     build) build ;;
+    built) built ;;
     up) up "$@" ;;
     down) down ;;
     hold) hold "$@" ;;
@@ -165,5 +167,5 @@ case $verb in
         kill -KILL "$(pid_of "$1")"
         ;;
     start) rm -f "$RUN/keep-down/$1" ;;
-    *) sed -n '2,12s/^# //p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,13s/^# //p' "$0" >&2 && exit 2 ;;
 esac

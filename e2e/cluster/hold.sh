@@ -6,7 +6,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "$HERE/../../scripts/lib.sh"
 MODE=$1
-BRIDGE=ef0 NODE_IP=10.231.0.1 PODS=10.231.0.0/24 SERVICES=10.232.0.0/24 SERVICE_IP=10.232.0.1
+BRIDGE=ef0 NODE_IP=10.231.0.1 PODS=10.231.0.0/24 SERVICES=10.232.0.0/16 SERVICE_IP=10.232.0.1
 keepers=()
 
 finish() {

@@ -78,6 +78,12 @@ impl Kubernetes {
         panic!("no Kubernetes API server: {}", String::from_utf8_lossy(&output.stderr))
     }
 
+    /// Whether its program was built on this machine.
+    pub fn is_built() -> bool {
+        let output = script(&std::env::temp_dir()).arg("built").output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
     /// One for all tests of this process; each takes a namespace of its own.
     pub async fn shared(mode: Mode) -> &'static Self {
         static API: OnceCell<Kubernetes> = OnceCell::const_new();
