@@ -42,9 +42,9 @@ test("the record of a failed call tells each attempt, why it failed, and what it
     const { page } = await open(id);
     const timeline = page.getByRole("region", { name: "Timeline" });
     await timeline.getByText("Attempt 2").waitFor();
-    expect(await timeline.getByText("cold", { exact: true }).count()).toBe(2);
-    expect(await timeline.getByText("exit code 3").count()).toBe(2);
-    expect(await timeline.getByText("Wait to retry").count()).toBe(1);
+    await expect.poll(() => timeline.getByText("cold", { exact: true }).count()).toBe(2);
+    await expect.poll(() => timeline.getByText("exit code 3").count()).toBe(2);
+    await expect.poll(() => timeline.getByText("Wait to retry").count()).toBe(1);
     await page.getByText("Redrive or discard it").waitFor();
     await page
         .getByRole("region", { name: "Payload", exact: true })
@@ -52,7 +52,7 @@ test("the record of a failed call tells each attempt, why it failed, and what it
         .getByText('"card": "expired"')
         .waitFor();
     const log = page.getByRole("region", { name: "Lines that this call printed" });
-    expect(await log.getByText("gateway refused: card_expired").count()).toBe(2);
+    await expect.poll(() => log.getByText("gateway refused: card_expired").count()).toBe(2);
 });
 
 test("a call is followed live from its start to its result, without a reload", async () => {

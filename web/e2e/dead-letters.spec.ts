@@ -40,7 +40,7 @@ test("dead letters come in groups by function and reason, by themselves", async 
     await fail("slowly", 1);
     await group(page, "mailer").getByTitle("3 dead letters").waitFor();
     await group(page, "slowly").getByText("Timeout").first().waitFor();
-    expect(await groups(page).count()).toBe(2);
+    await expect.poll(() => groups(page).count()).toBe(2);
     await page.getByLabel("Reason").selectOption("Timeout");
     await page.waitForURL(/reason=Timeout/);
     await group(page, "mailer").waitFor({ state: "hidden" });

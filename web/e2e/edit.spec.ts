@@ -12,9 +12,9 @@ test("a change is shown as a diff before it is saved, and says whether it makes 
     await page.getByRole("button", { name: "Review and save" }).click();
     const dialog = page.getByRole("dialog", { name: "Review the change" });
     await dialog.getByText("no new one is made").waitFor();
-    expect(await dialog.getByRole("region", { name: "What would change" }).textContent()).toContain(
-        "concurrency: 3",
-    );
+    await expect
+        .poll(() => dialog.getByRole("region", { name: "What would change" }).textContent())
+        .toContain("concurrency: 3");
     await dialog.getByRole("button", { name: "Go on editing" }).click();
     await page.getByLabel("Timeout").fill("7s");
     await page.getByRole("button", { name: "Review and save" }).click();
@@ -40,7 +40,7 @@ test("a change by somebody else meanwhile is told, and nothing is overwritten un
     const save = page.getByRole("button", { name: "Review and save" });
     expect(await save.getAttribute("aria-disabled")).toBe("true");
     await note.getByRole("button", { name: "Show the other change" }).click();
-    expect(await note.getByRole("region").textContent()).toContain("echo two");
+    await expect.poll(() => note.getByRole("region").textContent()).toContain("echo two");
     await note.getByRole("button", { name: "Take theirs" }).click();
     await expect
         .poll(async () => page.getByRole("textbox", { name: "YAML" }).inputValue())

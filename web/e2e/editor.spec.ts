@@ -25,7 +25,9 @@ test("a wasm function is uploaded, created by the form, and runs", async () => {
         .getByLabel("Choose a WebAssembly file")
         .setInputFiles({ name: "greet.wat", mimeType: "text/plain", buffer: Buffer.from(WAT) });
     await page.getByText("is uploaded.").waitFor();
-    expect(await page.getByLabel("Artifact").inputValue()).toMatch(/^artifact@sha256:[0-9a-f]{64}$/);
+    await expect
+        .poll(() => page.getByLabel("Artifact").inputValue())
+        .toMatch(/^artifact@sha256:[0-9a-f]{64}$/);
     await page.getByRole("button", { name: "Create Function" }).click();
 
     await page.getByRole("heading", { name: "greet" }).waitFor();
@@ -59,7 +61,7 @@ test("form and YAML say the same, whichever is edited", async () => {
         (await text()).replace("timeout: 12s", "timeout: 45s # longer").replace("max: 7", "max: 9"),
     );
     await expect.poll(async () => page.getByLabel("Timeout").inputValue()).toBe("45s");
-    expect(await page.getByLabel("At most").inputValue()).toBe("9");
+    await expect.poll(() => page.getByLabel("At most").inputValue()).toBe("9");
     await page.getByLabel("Memory").fill("64Mi");
     await expect.poll(text).toContain("memory: 64Mi");
     expect(await text(), "a comment survives an edit of the form").toContain("timeout: 45s # longer");

@@ -69,7 +69,7 @@ test("versions are compared and rolled back to", async () => {
     await page.goto("/n/default/functions/versioned/versions");
     await page.getByRole("button", { name: "Compare" }).first().click();
     const diff = page.getByRole("region", { name: "What differs from version 1 to version 2" });
-    expect(await diff.textContent()).toMatch(/removed: .*echo old.*added: .*echo new/s);
+    await expect.poll(() => diff.textContent()).toMatch(/removed: .*echo old.*added: .*echo new/s);
     await page.getByRole("button", { name: "Roll back" }).click();
     const dialog = page.getByRole("dialog", { name: "Roll back to version 1?" });
     await dialog.getByRole("button", { name: "Roll back" }).click();

@@ -34,7 +34,7 @@ test("calls appear and change by themselves, with cold or warm and their wait", 
     const [id = ""] = await all("picky", ["good"]);
     await state(page, id).getByText("Succeeded").waitFor();
     await row(page, id).getByText("cold").waitFor();
-    expect(await row(page, id).locator("td").nth(7).innerText()).toMatch(/\d (µs|ms|s)/);
+    await expect.poll(() => row(page, id).locator("td").nth(7).innerText()).toMatch(/\d (µs|ms|s)/);
     const exact = await row(page, id).locator("time").getAttribute("title");
     expect(exact).toMatch(/20\d\d-\d\d-\d\dT.*Z/);
 });
@@ -52,7 +52,7 @@ test("the filter is in the address, and the address is the filter", async () => 
     // A call that comes to fit appears, another does not.
     const [later = "", fine = ""] = await all("picky", ["bad", "good"]);
     await state(page, later).getByText("Failed").waitFor();
-    expect(await row(page, fine).count()).toBe(0);
+    await expect.poll(() => row(page, fine).count()).toBe(0);
     await page.getByLabel("Function", { exact: true }).fill("other");
     await page.keyboard.press("Enter");
     await page.getByText("No call fits this filter").waitFor();
@@ -60,7 +60,7 @@ test("the filter is in the address, and the address is the filter", async () => 
     const second = await context.newPage();
     await second.goto(address);
     await second.getByText("No call fits this filter").waitFor();
-    expect(await second.getByRole("button", { name: "failed", pressed: true }).count()).toBe(1);
+    await expect.poll(() => second.getByRole("button", { name: "failed", pressed: true }).count()).toBe(1);
     await second.getByRole("button", { name: "Clear" }).click();
     await row(second, good).waitFor();
     await page.getByRole("link", { name: "Failed in the last hour" }).click();
@@ -95,8 +95,8 @@ test("version, caller and time filter too, and stand in the address", async () =
     const second = await page.context().newPage();
     await second.goto(page.url());
     await second.getByText("No call fits this filter").waitFor();
-    expect(await second.getByLabel("Version").inputValue()).toBe("2");
-    expect(await second.getByLabel("Before").inputValue()).toBe("2020-01-01T00:00");
+    await expect.poll(() => second.getByLabel("Version").inputValue()).toBe("2");
+    await expect.poll(() => second.getByLabel("Before").inputValue()).toBe("2020-01-01T00:00");
 });
 
 test("a filter is kept under a name and forgotten again", async () => {
@@ -109,7 +109,7 @@ test("a filter is kept under a name and forgotten again", async () => {
     await page.getByRole("link", { name: "mine <b>" }).click();
     await page.waitForURL(/state=failed&function=picky/);
     await page.getByRole("button", { name: "Forget the filter mine <b>" }).click();
-    expect(await page.getByRole("link", { name: "mine <b>" }).count()).toBe(0);
+    await expect.poll(() => page.getByRole("link", { name: "mine <b>" }).count()).toBe(0);
 });
 
 test("older calls are a page further, where nothing moves; new ones are announced", async () => {
@@ -122,11 +122,11 @@ test("older calls are a page further, where nothing moves; new ones are announce
     await row(page, ids[59] ?? "").waitFor();
     await page.getByRole("link", { name: "Older" }).click();
     await row(page, ids[9] ?? "").waitFor();
-    expect(await rows(page).count()).toBe(10);
+    await expect.poll(() => rows(page).count()).toBe(10);
     const newest = await server.invoke("many");
     await server.ended(newest);
     await page.getByRole("link", { name: /Newest \(1 new one\)/ }).waitFor();
-    expect(await rows(page).count()).toBe(10);
+    await expect.poll(() => rows(page).count()).toBe(10);
     await page.reload();
     await row(page, ids[0] ?? "").waitFor();
     await page.getByRole("link", { name: "Newest" }).click();

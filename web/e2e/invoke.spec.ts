@@ -34,15 +34,15 @@ test("invoke: the answer, a failure with its reason, async, the past payloads an
         .getByRole("list", { name: "Past payloads" })
         .getByRole("button", { name: /first one/ })
         .click();
-    expect(await page.getByLabel("Payload", { exact: true }).inputValue()).toBe("first one");
+    await expect.poll(() => page.getByLabel("Payload", { exact: true }).inputValue()).toBe("first one");
 
     await page.getByRole("button", { name: "As a command" }).click();
     const curl = await page.getByRole("region", { name: "curl", exact: true }).textContent();
     expect(curl).toContain("--data-binary 'first one'");
     expect(curl).toContain("/v1/namespaces/default/functions/called:invoke");
-    expect(await page.getByRole("region", { name: "CLI" }).textContent()).toContain(
-        "invoke called --data 'first one'",
-    );
+    await expect
+        .poll(() => page.getByRole("region", { name: "CLI" }).textContent())
+        .toContain("invoke called --data 'first one'");
     expect(await page.content(), "the token is in no command").not.toContain(server.token);
 });
 

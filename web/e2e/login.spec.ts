@@ -50,7 +50,9 @@ test("a wrong password is said in words, and empty fields are named", async () =
     await page.getByLabel("Username").fill("admin");
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
-    expect(await page.getByRole("alert").textContent()).toContain("User and password do not match");
+    await expect
+        .poll(() => page.getByRole("alert").textContent())
+        .toContain("User and password do not match");
 });
 
 test("an ended session leads to the login, says why, and back", async () => {

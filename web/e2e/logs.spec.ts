@@ -135,7 +135,7 @@ test("search by keyboard: to the field, through the matches, and back to the lin
     await page.keyboard.press("n");
     await page.getByText("1 / 8").waitFor();
     await page.keyboard.press("t");
-    expect(await log.locator("time").count()).toBe(0);
+    await expect.poll(() => log.locator("time").count()).toBe(0);
     const text = log.locator("[data-line]").last().locator("span").last();
     const space = () => text.evaluate((line) => getComputedStyle(line).whiteSpace);
     expect(await space()).toBe("pre-wrap");
@@ -174,7 +174,7 @@ test("filters of the page of logs are in its address and hold for lines that com
     await settled(page);
     const log = lines(page);
     await log.getByText("bad").waitFor();
-    expect(await log.getByText("out", { exact: true }).count()).toBe(0);
+    await expect.poll(() => log.getByText("out", { exact: true }).count()).toBe(0);
     await server.applyShell("two", "echo out; echo worse >&2");
     const newer = await server.invoke("two");
     await server.ended(newer);
@@ -183,7 +183,7 @@ test("filters of the page of logs are in its address and hold for lines that com
     await page.keyboard.press("Enter");
     await page.waitForURL(/version=2/);
     await log.getByText("worse").waitFor();
-    expect(await log.getByText("bad").count()).toBe(0);
+    await expect.poll(() => log.getByText("bad").count()).toBe(0);
     await log
         .getByRole("link", { name: newer.slice(-8) })
         .first()

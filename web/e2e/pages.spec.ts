@@ -73,7 +73,7 @@ test.each(PAGES)(
         await page.setViewportSize(DESKTOP);
         await picture(page, name);
         expect(await accessibility(page), "dark, on a desk").toEqual([]);
-        expect(await page.getByRole("heading", { level: 1 }).count()).toBe(1);
+        await expect.poll(() => page.getByRole("heading", { level: 1 }).count()).toBe(1);
         expect(await page.title()).toMatch(/EventFlow/);
         expect(await sticksOut(page)).toEqual([]);
         await page.setViewportSize(PHONE);
