@@ -36,7 +36,7 @@ setup: ## install what the other verbs need
 examples: ## build the example functions
 	@scripts/setup.sh run && scripts/examples.sh
 
-test: ## run the tiers of tests but kube, soak and unguarded; the last line counts them
+test: ## run the tiers of tests but kube, soak, unguarded and postgres; the last line counts them
 	@scripts/test.sh
 
 chaos: ## do harm of all kinds for an hour under load, and count what was lost

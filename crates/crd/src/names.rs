@@ -12,6 +12,8 @@ pub const FUNCTION: &str = "function";
 pub const ROLE: &str = "eventflow.io/role";
 /// A copy of a function's Deployment.
 pub const WARM: &str = "warm";
+/// The container of a pod that runs the function's code.
+pub const CONTAINER: &str = "function";
 /// A pod of one attempt.
 pub const JOB: &str = "job";
 /// The version that a pod runs.

@@ -22,7 +22,7 @@ pub use autoscaler::autoscaler;
 pub use deployment::{Copies, copies, deployment, has_copies};
 pub use labels::{labels, owner, pod_labels, selector, selector_text};
 pub use network::{network_policies, policy_name};
-pub use pod::{CONTAINER, pod_template, port};
+pub use pod::{pod_template, port};
 pub use quantity::quantities;
 pub use security::{container_security, pod_security, profile};
 pub use service::service;

@@ -8,8 +8,6 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-/// The name of the container that runs the function's code.
-pub const CONTAINER: &str = "function";
 /// Bytes that a function may write to `/tmp` where its root file system is read-only.
 const TMP: &str = "256Mi";
 const DEFAULT_PORT: u16 = 80;
@@ -70,7 +68,7 @@ fn container(subject: &Subject<'_>, role: Role, profile: PodSecurity) -> core::C
     let serves = role == Role::Warm && (spec.mode == Mode::Http || spec.port.is_some());
     let text = |words: &[String]| Some(words.to_vec()).filter(|words| !words.is_empty());
     core::Container {
-        name: CONTAINER.to_owned(),
+        name: names::CONTAINER.to_owned(),
         image: spec.image.as_ref().map(Image::to_string),
         image_pull_policy: spec.pod.image_pull_policy.clone(),
         command: text(&spec.command),

@@ -1,6 +1,6 @@
 //! The pod's log, from its first line to its end.
 
-use super::pod::FUNCTION;
+use eventflow_crd::names;
 use eventflow_domain::logs::Stream;
 use eventflow_domain::ports::LogSink;
 use futures::AsyncReadExt as _;
@@ -101,7 +101,8 @@ async fn read(
     keep: usize,
     into: &mut Captured,
 ) -> Result<(), Broken> {
-    let mut params = LogParams { container: Some(FUNCTION.to_owned()), follow: true, ..LogParams::default() };
+    let mut params =
+        LogParams { container: Some(names::CONTAINER.to_owned()), follow: true, ..LogParams::default() };
     let mut skip = into.read;
     if into.read > ROTATION {
         // About where it was.

@@ -1,6 +1,6 @@
 //! The Job of an attempt: pure.
 
-use super::pod::{FETCH, FUNCTION, UPLOAD};
+use super::pod::{FETCH, UPLOAD};
 use crate::config::KubernetesConfig;
 use crate::runtime::Shared;
 use crate::transfer;
@@ -155,7 +155,7 @@ fn attach(template: &mut PodTemplateSpec, shared: &Shared, call: &Call, way: &Wa
     };
     let volumes = spec.volumes.get_or_insert_default();
     volumes.extend([payload, folder(OUT, shared.config.payload + ROOM)]);
-    for container in spec.containers.iter_mut().filter(|container| container.name == FUNCTION) {
+    for container in spec.containers.iter_mut().filter(|container| container.name == names::CONTAINER) {
         container.env.get_or_insert_default().extend(environment(call));
         let mounts = [mount(IN, IN_FOLDER, true), mount(OUT, OUT_FOLDER, false)];
         container.volume_mounts.get_or_insert_default().extend(mounts);

@@ -1,11 +1,10 @@
 //! What a pod's status says of its run: pure.
 
+use eventflow_crd::names;
 use eventflow_domain::Timestamp;
 use eventflow_kubernetes::timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 
-/// The container that runs the function.
-pub(crate) const FUNCTION: &str = "function";
 /// Ours, that fetches the payload.
 pub(crate) const FETCH: &str = "eventflow-fetch";
 /// Ours, that uploads the result.
@@ -113,7 +112,7 @@ fn failed(status: &PodStatus) -> Phase {
 }
 
 fn function(status: &PodStatus) -> Option<&ContainerStatus> {
-    status.container_statuses.iter().flatten().find(|container| container.name == FUNCTION)
+    status.container_statuses.iter().flatten().find(|container| container.name == names::CONTAINER)
 }
 
 fn state(status: &PodStatus) -> Option<&ContainerState> {

@@ -60,6 +60,10 @@ pub(crate) fn denied(detail: &str) -> &'static str {
     }
 }
 
+/// Answered as an error of the server's own, and not passing by itself: server-side apply cannot take the object apart;
+/// the cluster has no address left for a Service.
+const LASTING: [&str; 2] = ["typed patch object", "range is full"];
+
 /// What a failed write of a child means; `None` where it only has to be tried again.
 pub(crate) fn of_status(object: &str, status: &Status) -> Option<Problem> {
     let object = object.to_owned();
@@ -68,12 +72,7 @@ pub(crate) fn of_status(object: &str, status: &Status) -> Option<Problem> {
             Some(Problem::Conflict { object, detail: causes(status).join(", ") })
         }
         400 | 403 | 422 => Some(Problem::Denied { object, detail: short(&status.message) }),
-        // What server-side apply cannot take apart is answered as an error of the server's own.
-        500 if status.message.contains("typed patch object") => {
-            Some(Problem::Denied { object, detail: short(&status.message) })
-        }
-        // The cluster has no address left for a Service: that does not pass by itself.
-        500 if status.message.contains("range is full") => {
+        500 if LASTING.iter().any(|said| status.message.contains(said)) => {
             Some(Problem::Denied { object, detail: short(&status.message) })
         }
         _ => None,

@@ -7,8 +7,6 @@ use eventflow_kubernetes::{failure, timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
 use kube::ResourceExt as _;
 
-/// The container that runs the function's code.
-const CONTAINER: &str = "function";
 /// A container waits so before it was ever tried.
 const USUAL: [&str; 3] = ["", "ContainerCreating", "PodInitializing"];
 /// A container waits so after it has ended: why it ended says more.
@@ -36,7 +34,7 @@ pub(super) fn of(pods: &[Pod], function: &Function) -> Vec<WarmCopy> {
 fn copy(pod: &Pod) -> WarmCopy {
     let none = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&none);
-    let container = status.container_statuses.iter().flatten().find(|one| one.name == CONTAINER);
+    let container = status.container_statuses.iter().flatten().find(|one| one.name == names::CONTAINER);
     let running = container.and_then(|one| one.state.as_ref()?.running.as_ref()?.started_at.as_ref());
     let ended = container.and_then(last_end);
     let started = running.or_else(|| ended.and_then(|ended| ended.started_at.as_ref()));
